@@ -1,0 +1,1 @@
+"""What each service stands on: clock, bus, store, journal, hosting."""
