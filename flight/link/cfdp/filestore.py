@@ -1,0 +1,72 @@
+"""What the engines need from storage, and which file names they accept."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from flight.link.cfdp.checksum import Checksum
+
+_BLOCK = 1 << 16
+_MAX_NAME = 255
+
+
+class Readable(Protocol):
+    """A file that is sent; it must not change meanwhile."""
+
+    @property
+    def size(self) -> int:
+        """Length in octets."""
+
+    def read(self, offset: int, n: int) -> bytes:
+        """Exactly `n` octets from `offset`; raises `OSError`."""
+
+    def checksum(self) -> int:
+        """CRC-32C of the whole file."""
+
+
+class Sink(Protocol):
+    """A file under construction; invisible until `commit`. All raise `OSError`."""
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Place `data` at `offset`."""
+
+    def read(self, offset: int, n: int) -> bytes:
+        """Octets written before, at most `n` and at least one."""
+
+    def commit(self) -> None:
+        """Deliver the file atomically under its name."""
+
+    def discard(self) -> None:
+        """Forget the file."""
+
+
+class Filestore(Protocol):
+    """Where received files go."""
+
+    def open(self, name: str, size: int) -> Sink:
+        """Reserve `size` octets for file `name`; raises `OSError` to reject it."""
+
+
+def acceptable(name: str) -> bool:
+    """Whether `name` is a plain file name: printable, no path, not hidden, <= 255 octets."""
+    return (
+        bool(name)
+        and name.isprintable()
+        and "/" not in name
+        and ".." not in name
+        and not name.startswith(".")
+        and len(name.encode()) <= _MAX_NAME
+    )
+
+
+def stored_checksum(kind: int, sink: Sink, size: int) -> int:
+    """Checksum of `size` octets read back from `sink`; raises `OSError` if some are missing."""
+    checksum = Checksum(kind)
+    position = 0
+    while position < size:
+        block = sink.read(position, min(_BLOCK, size - position))
+        if not block:
+            raise OSError("storage lost octets that were written")
+        checksum.update(block)
+        position += len(block)
+    return checksum.value()

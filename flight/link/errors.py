@@ -1,0 +1,34 @@
+"""The one error that decoders of the link raise, whatever the bytes."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+
+@unique
+class Fault(StrEnum):
+    """Why input was refused; also the name of its counter."""
+
+    GARBAGE = "garbage"
+    TRUNCATED = "truncated"
+    OVERSIZE = "oversize"
+    CRC = "crc"
+    VERSION = "version"
+    SPACECRAFT = "spacecraft"
+    CHANNEL = "channel"
+    LENGTH = "length"
+    TYPE = "type"
+
+
+class LinkError(ValueError):
+    """Octets that are not what they should be, or values that no octets can carry."""
+
+    def __init__(self, reason: Fault, detail: str = "") -> None:
+        super().__init__(detail or str(reason))
+        self.reason = reason
+
+
+def require(value: int, bits: int, name: str) -> None:
+    """Raise LinkError when ``value`` would spill out of its field of ``bits`` bits."""
+    if not 0 <= value < 1 << bits:
+        raise LinkError(Fault.TYPE, f"{name} {value} does not fit {bits} bits")
