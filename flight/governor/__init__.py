@@ -1,0 +1,1 @@
+"""Power and thermal budget: how much work may run, and why."""
