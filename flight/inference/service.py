@@ -1,0 +1,103 @@
+"""The model store: installs the configured models at start and says which may be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from flight.dictionary.enums import ModelState
+from flight.dictionary.events import ModelActive, ModelQuarantined
+from flight.dictionary.telemetry import ModelStatus
+from flight.inference.compiled import COMPILED_FILE
+from flight.inference.installer import InstallAnswer, InstallOrder
+from flight.runtime.service import Context, Service, Timer, Worker
+
+INSTALLER = "flight.inference.installer:Installer"
+DEADLINE = 120.0  # s for one model
+
+
+class ModelStore(Service):
+    """Installs one model after the other, each in a worker of its own."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._folder = Path(context.settings["models"])
+        self._waiting: list[str] = list(context.settings["active"])
+        self._status = {
+            name: ModelStatus(name, ModelState.STAGED, "", "", "") for name in self._waiting
+        }
+        self._worker: Worker | None = None
+        self._deadline: Timer | None = None
+
+    def start(self) -> None:
+        """Install what is configured."""
+        self.context.every(1.0, self._report)
+        self._install_next()
+
+    def _install_next(self) -> None:
+        if not self._waiting:
+            return
+        name = self._waiting[0]
+        try:
+            target = self.context.store.path(self._compiled(name))
+            self._worker = self._hire()
+        except (OSError, ValueError) as error:  # no room, or no name for a file
+            self._settle(ModelState.QUARANTINED, "", f"not installed: {error}")
+            return
+        order = InstallOrder(str(self._folder / name), str(target))
+        self._worker.send(msgspec.msgpack.encode(order))
+        self._deadline = self.context.after(DEADLINE, self._overdue)
+
+    def _hire(self) -> Worker:
+        worker: Worker | None = None
+
+        def message(data: bytes) -> None:
+            if worker is not None and worker is self._worker:
+                self._installed(data)
+
+        def ended(reason: str) -> None:
+            if worker is not None and worker is self._worker:
+                self._settle(ModelState.QUARANTINED, "", f"installer ended: {reason}")
+
+        worker = self.context.worker("installer", INSTALLER, b"", message, ended)
+        return worker
+
+    @staticmethod
+    def _compiled(name: str) -> str:
+        return f"models/{name}/{COMPILED_FILE}"
+
+    def _overdue(self) -> None:
+        self._settle(ModelState.QUARANTINED, "", f"not installed within {DEADLINE:g} s")
+
+    def _installed(self, data: bytes) -> None:
+        try:
+            answer = msgspec.msgpack.decode(data, type=InstallAnswer)
+        except ValueError as error:  # msgspec's DecodeError, or text not in UTF-8
+            self._settle(ModelState.QUARANTINED, "", f"installer said nonsense: {error}")
+            return
+        self._settle(answer.state, answer.sha256, answer.detail)
+
+    def _settle(self, state: ModelState, sha256: str, detail: str) -> None:
+        self._dismiss()
+        name = self._waiting.pop(0)
+        compiled = self._compiled(name) if state is ModelState.ACTIVE else ""
+        self._status[name] = ModelStatus(name, state, sha256, compiled, detail)
+        if state is ModelState.ACTIVE:
+            self.context.event(ModelActive(name, sha256[:16]))
+        else:
+            self.context.event(ModelQuarantined(name, detail))
+        self._report()
+        self._install_next()
+
+    def _dismiss(self) -> None:
+        """End the worker; nothing that it still says counts."""
+        worker, self._worker = self._worker, None
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if worker is not None:
+            worker.kill()
+
+    def _report(self) -> None:
+        for status in self._status.values():
+            self.context.publish(status)

@@ -1,0 +1,1 @@
+"""The task programs that ship."""
