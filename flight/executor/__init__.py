@@ -1,0 +1,1 @@
+"""Tasks: step functions computed by replicas, voted between steps, checkpointed, resumed."""

@@ -1,0 +1,52 @@
+"""What executor and replica tell each other. States never travel here, only generations."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+import msgspec
+
+from flight.dictionary.enums import Reason
+
+
+@unique
+class Act(IntEnum):
+    """What a replica is to do."""
+
+    START = 0  # write generation 0
+    STEP = 1  # read generation g, write g + 1
+    RESULT = 2  # read generation g, write the result as g + 1
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """What a replica computes."""
+
+    program: str  # "module:Class"
+    scene: str  # path
+    scene_sha256: str
+    models: dict[str, str]  # model name to folder of the compiled form
+    open_model: str  # "module:function"
+    region: str
+    verify: bool
+
+
+class Order(msgspec.Struct, array_like=True, frozen=True):
+    """One piece of work. ``ticket`` tells a repeated order from a late answer."""
+
+    act: Act
+    generation: int
+    ticket: int
+    crc: int = 0  # CRC-32C of the voted octets of ``generation``
+
+
+class Answer(msgspec.Struct, array_like=True, frozen=True):
+    """Outcome of an order. The state, if any, lies in the slab."""
+
+    ticket: int
+    reason: Reason = Reason.NONE
+    detail: str = ""
+    inputs: bool = False  # the inputs are at fault: any other replica will say the same
+    done: bool = False
+    steps: int = 0
+    models: tuple[str, ...] = ()  # opened so far, in name order
+    corrected: dict[str, int] = {}  # memory region to corrections in this order

@@ -1,0 +1,126 @@
+"""A seat at the vote: the replica that currently fills it, its slab and its open order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from flight.executor.protocol import Act, Answer, Assignment, Order
+from flight.executor.slab import Slab
+from flight.runtime.service import Context, Timer, Worker
+
+REPLICA = "flight.executor.replica:Replica"
+NO_WORKER = 1.0  # s until an order fails for which no replica could be started
+
+
+class Seat:
+    """Gives one replica one order at a time; a replica that ended is replaced at the next order.
+
+    ``concluded(seat)`` is called once per order: ``answer`` then holds what came back, or None
+    when the replica ended or was late. ``lost(seat, why)`` is called once per replica lost.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        index: int,
+        assignment: Assignment,
+        capacity: int,
+        concluded: Callable[[Seat], None],
+        lost: Callable[[Seat, str], None],
+    ) -> None:
+        """Raises OSError when there is no memory for the slab."""
+        self.index = index
+        self.answer: Answer | None = None
+        self.busy = False
+        self.strikes = 0  # votes in a row that its answer lost
+        self._context = context
+        self._concluded, self._lost = concluded, lost
+        self._region = context.region(assignment.region, Slab.size(capacity))
+        self.slab = Slab(self._region.memory)
+        self._config = msgspec.msgpack.encode(assignment)
+        self._ticket = 0
+        self._late: Timer | None = None
+        self._closed = False
+        self._worker: Worker | None = None
+
+    def _hire(self) -> Worker | None:
+        """Start a replica; None when the machine cannot start a process now."""
+        worker: Worker | None = None
+
+        def message(data: bytes) -> None:
+            if worker is not None and worker is self._worker:
+                self._answered(data)
+
+        def ended(reason: str) -> None:
+            if worker is not None and worker is self._worker:
+                self._ended(reason)
+
+        name = f"replica-{self.index}"
+        try:
+            worker = self._context.worker(name, REPLICA, self._config, message, ended)
+        except OSError:
+            return None
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """Process id of the replica, 0 when there is none."""
+        return 0 if self._worker is None else self._worker.pid
+
+    def order(self, act: Act, generation: int, crc: int, deadline: float) -> None:
+        """Have the replica compute; late after ``deadline`` s."""
+        self._ticket += 1
+        self.busy, self.answer = True, None
+        self._worker = self._worker or self._hire()
+        if self._worker is None:
+            self._late = self._context.after(NO_WORKER, lambda: self._conclude(None))
+            return
+        self._worker.send(msgspec.msgpack.encode(Order(act, generation, self._ticket, crc)))
+        self._late = self._context.after(deadline, self._overdue)
+
+    def renew(self, why: str) -> None:
+        """Replace the replica by a fresh one. Only between orders."""
+        worker, self._worker = self._worker, None  # its exit is of no interest any more
+        self.strikes = 0
+        if worker is not None:
+            worker.kill()
+            self._lost(self, why)
+
+    def _answered(self, data: bytes) -> None:
+        try:
+            answer = msgspec.msgpack.decode(data, type=Answer)
+        except ValueError:  # msgspec's DecodeError, or text not in UTF-8
+            self._overdue()  # a replica that talks nonsense is replaced
+            return
+        if self.busy and answer.ticket == self._ticket:
+            self._conclude(answer)
+
+    def _overdue(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
+
+    def _ended(self, reason: str) -> None:
+        self._worker = None
+        if self._closed:
+            return
+        self.strikes = 0
+        self._lost(self, reason)
+        if self.busy:
+            self._conclude(None)
+
+    def _conclude(self, answer: Answer | None) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        self.busy, self.answer = False, answer
+        self._concluded(self)
+
+    def close(self) -> None:
+        """End the replica and free its slab."""
+        self._closed = True
+        if self._late is not None:
+            self._late.cancel()
+        if self._worker is not None:
+            self._worker.kill()
+        self._region.close()

@@ -1,0 +1,1 @@
+"""Radiation tolerance, pure: voting; ECC, scrubbing and the environment build on it."""

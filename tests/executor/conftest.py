@@ -1,0 +1,13 @@
+"""Scripted replicas for whoever asks for ``script``."""
+
+from __future__ import annotations
+
+import pytest
+from executor_node import SCRIPT, Script
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setattr("flight.executor.seat.REPLICA", "executor_node:ScriptedReplica")
+    SCRIPT.__init__()  # type: ignore[misc]
+    return SCRIPT
