@@ -1,0 +1,1 @@
+"""Telecommand verification, parameters, and the ledger of what was commanded."""

@@ -1,0 +1,1 @@
+"""What the three console commands share: exit codes, parser, verb dispatch, output."""

@@ -1,0 +1,1 @@
+"""Health of the node: event counts and the housekeeping packet."""

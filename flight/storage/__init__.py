@@ -1,0 +1,1 @@
+"""Recorder, product store and downlink queue."""

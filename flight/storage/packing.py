@@ -1,0 +1,32 @@
+"""Packing of a class mask: few distinct values, few bits per pixel, then zlib."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from flight.dictionary.product import FORMAT, Product, Provenance, bits_per_value, deflate
+
+
+def pack_codes(codes: npt.NDArray[np.uint8], bits: int) -> bytes:
+    """Pack codes below 2**bits, bits 1, 2, 4 or 8, most significant first; zero padded."""
+    per_octet = 8 // bits
+    padded = np.zeros(-(-codes.size // per_octet) * per_octet, np.uint8)
+    padded[: codes.size] = codes.reshape(-1)
+    packed = np.zeros(padded.size // per_octet, np.uint8)
+    for position in range(per_octet):
+        packed |= padded[position::per_octet] << np.uint8(8 - bits * (position + 1))
+    return packed.tobytes()
+
+
+def pack(result: npt.NDArray[np.uint8], provenance: Provenance) -> Product:
+    """Product of a uint8 array of any shape."""
+    values, codes = np.unique(result, return_inverse=True)
+    packed = pack_codes(codes.astype(np.uint8), bits_per_value(len(values)))
+    return Product(
+        FORMAT,
+        provenance,
+        tuple(int(value) for value in values),
+        result.shape,
+        deflate(packed),
+    )
