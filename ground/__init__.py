@@ -1,0 +1,1 @@
+"""Ground segment: station, link emulator, products, command line."""

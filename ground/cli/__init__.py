@@ -1,0 +1,1 @@
+"""Verbs of the ``ground`` command; each module is imported only when its verb runs."""

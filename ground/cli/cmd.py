@@ -1,0 +1,130 @@
+"""``ground cmd send`` and ``ground cmd history``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from flight.console.exits import Exit
+from flight.console.output import print_json, print_table, utc
+from flight.console.parser import Parser, json_argument, seconds
+from flight.dictionary.enums import Stage
+from flight.dictionary.fieldspec import fields
+from flight.dictionary.registry import items
+from ground.cli.display import display, stage_text
+from ground.cli.follow import Follower, connect
+from ground.cli.parser import station_argument
+from ground.commanding import build_command
+
+WAITABLE = (Stage.SENT, Stage.ACCEPTED, Stage.STARTED, Stage.COMPLETED)
+
+
+def _known() -> str:
+    """Return the list of telecommands for the help text."""
+    lines = ["commands:"]
+    for item in items("command"):
+        if item.linked:
+            lines.append(f"  {item.name:<16}{item.summary}")
+            lines += [f"    {spec.name}: {spec.allowed}" for spec in fields(item.type)]
+    return "\n".join(lines)
+
+
+def _stage(text: str) -> Stage:
+    from flight.dictionary.values import suggestion
+
+    names = [stage.name for stage in WAITABLE]
+    if text.upper() not in names:
+        hint = suggestion(text.upper(), names) or f"; one of {', '.join(names)}"
+        raise argparse.ArgumentTypeError(f"no stage {text!r}{hint}")
+    return Stage[text.upper()]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name=value")
+    return name, value
+
+
+def send_arguments(parser: Parser) -> None:
+    """Arguments of ``cmd send``."""
+    parser.epilog = f"{_known()}\n\n{parser.epilog}"
+    parser.add_argument("name", metavar="NAME", help="command, see below")
+    parser.add_argument("values", nargs="*", type=_pair, metavar="k=v", help="its arguments")
+    parser.add_argument(
+        "--wait", type=_stage, metavar="STAGE", help="return when this stage is reached"
+    )
+    parser.add_argument(
+        "--timeout", type=seconds, default=30.0, metavar="S", help="longest wait (30 s)"
+    )
+    station_argument(parser)
+    json_argument(parser)
+
+
+def send(options: argparse.Namespace) -> int:
+    """Check the command against the dictionary, send it, follow it to a stage."""
+    values = dict(options.values)
+    build_command(options.name, values)
+    with connect(options.dir) as client, display(options.json) as shown:
+        follower = Follower(client, shown)
+        follower.send(options.name, values)
+        try:
+            if options.wait is not None:
+                follower.reach(options.wait, options.timeout)
+        finally:
+            _finish(options, follower)
+    return Exit.OK
+
+
+def _finish(options: argparse.Namespace, follower: Follower) -> None:
+    if options.json:
+        last = follower.stages[-1]["stage"] if follower.stages else "QUEUED"
+        print_json(
+            {
+                "request": follower.request,
+                "command": options.name,
+                "link": follower.link,
+                "stage": last,
+                "stages": follower.stages,
+            }
+        )
+    elif options.wait is None:
+        link = "" if follower.link else "; link down, it waits for acquisition"
+        print(f"{options.name} queued as request {follower.request:#010x}{link}")
+
+
+def history_arguments(parser: Parser) -> None:
+    """Arguments of ``cmd history``."""
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="newest N (20)")
+    station_argument(parser)
+    json_argument(parser)
+
+
+def history(options: argparse.Namespace) -> int:
+    """Print telecommands, newest first."""
+    from ground.station.records import Records
+
+    with Records(options.dir) as records:
+        commands = records.commands(options.limit)
+    if options.json:
+        print_json(commands)
+    else:
+        headings = ("time", "request", "command", "last stage", "stages")
+        print_table(headings, [_row(command) for command in commands])
+    return Exit.OK
+
+
+def _row(command: dict[str, Any]) -> tuple[str, ...]:
+    stages = command["stages"]
+    typed = " ".join(f"{name}={value}" for name, value in command["arguments"].items())
+    return (
+        utc(command["utc_ns"]),
+        f"{command['request']:#010x}",
+        f"{command['name']} {typed}".rstrip(),
+        stage_text(stages[-1]) if stages else "",
+        " ".join(
+            f"{stage['stage']}+{(stage['utc_ns'] - command['utc_ns']) / 1e9:.2f}s"
+            for stage in stages
+            if stage["stage"] != "PROGRESS"
+        ),
+    )

@@ -1,0 +1,87 @@
+"""``ground file get``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flight.console.exits import Exit, Stop
+from flight.console.output import print_json
+from flight.console.parser import Parser, json_argument
+from ground.cli.parser import station_argument
+
+
+def get_arguments(parser: Parser) -> None:
+    """Arguments of ``file get``."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="received file")
+    parser.add_argument("--latest", action="store_true", help="the file received last")
+    parser.add_argument("--out", type=Path, metavar="PATH", help="copy it there")
+    parser.add_argument("--render", type=Path, metavar="PNG", help="draw it, with its scene")
+    parser.add_argument("--scene", type=Path, metavar="NPZ", help="scene for --render")
+    station_argument(parser)
+    json_argument(parser)
+
+
+def get(options: argparse.Namespace) -> int:
+    """Check a received file against the archive, copy it, draw it."""
+    if (options.name is None) != options.latest:
+        raise Stop(Exit.USAGE, "name one file, or give --latest")
+    if (options.render is None) != (options.scene is None):
+        raise Stop(Exit.USAGE, "--render and --scene go together")
+    record = _find(options)
+    path = options.dir / "inbox" / record["name"]
+    data = _read(path, record)
+    try:
+        if options.out is not None:
+            target = options.out / record["name"] if options.out.is_dir() else options.out
+            target.write_bytes(data)
+        if options.render is not None:
+            options.render.write_bytes(_picture(data, options.scene))
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{error.filename}: {error.strerror}") from error
+    if options.json:
+        print_json(record | {"path": str(path)})
+    else:
+        print(f"{path}: {record['size']} octets, {record['verdict']}")
+    if record["verdict"] not in ("verified", "plain"):
+        raise Stop(Exit.CHECK_FAILED, f"{record['name']}: {record['verdict']}")
+    return Exit.OK
+
+
+def _find(options: argparse.Namespace) -> dict[str, Any]:
+    from flight.dictionary.values import suggestion
+    from ground.station.records import Records
+
+    with Records(options.dir) as records:
+        files = records.files()
+    if options.latest:
+        if not files:
+            raise Stop(Exit.CHECK_FAILED, "no file has been received")
+        return files[0]
+    for record in files:
+        if record["name"] == options.name:
+            return record
+    hint = suggestion(options.name, [record["name"] for record in files])
+    raise Stop(Exit.CHECK_FAILED, f"file {options.name!r} has not been received{hint}")
+
+
+def _read(path: Path, record: dict[str, Any]) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Stop(Exit.CHECK_FAILED, f"{path}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise Stop(Exit.CHECK_FAILED, f"{path} is not what was received: SHA-256 differs")
+    return data
+
+
+def _picture(data: bytes, scene: Path) -> bytes:
+    from flight.dictionary.product import ProductError, decode_product
+    from ground.products.render import load_scene, render
+
+    try:
+        return render(decode_product(data), len(data), load_scene(scene))
+    except ProductError as error:
+        raise Stop(Exit.CHECK_FAILED, str(error)) from error

@@ -1,0 +1,94 @@
+"""Sending a telecommand through the station and following what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flight.console.exits import Exit, Stop
+from flight.dictionary.enums import Stage
+from flight.runtime.clock import SystemClock
+from ground.cli.display import Display
+from ground.jsonlines import ControlClient
+
+Line = dict[str, Any]
+
+
+def connect(folder: Path) -> ControlClient:
+    """Connect to the station of a directory. Raises Stop (6)."""
+    return ControlClient(folder / "control.sock", "station")
+
+
+class Follower:
+    """One telecommand, from sending to its end. Raises Stop with the exit code of the outcome."""
+
+    def __init__(self, client: ControlClient, display: Display) -> None:
+        self._client = client
+        self._display = display
+        self._clock = SystemClock()
+        self.stages: list[Line] = []
+        self.link = False
+        self.request = 0
+
+    def send(self, command: str, arguments: dict[str, str]) -> int:
+        """Send and return the request id; the watch begins first, so that no stage is missed."""
+        kinds = ["stage", "packet", "progress", "file", "link"]
+        self._client.request({"verb": "watch", "kinds": kinds})
+        reply = self._client.request({"verb": "send", "command": command, "arguments": arguments})
+        self.request, self.link = reply["request"], reply["link"]
+        return self.request
+
+    def until(self, done: Callable[[Line], bool], timeout: float) -> Line:
+        """Show lines until one fulfils ``done`` and return it.
+
+        Raises Stop: 4 or 7 when the board refused, 5 when it did not answer, 6 when the link is
+        down.
+        """
+        deadline = self._clock.now() + timeout
+        while (remaining := deadline - self._clock.now()) > 0:
+            line = self._client.receive(remaining)
+            if line is None:
+                break
+            self._show(line)
+            if done(line):
+                return line
+            self._judge(line)
+        last = self.stages[-1]["stage"] if self.stages else "QUEUED"
+        if not self.link:
+            raise Stop(Exit.DOWN, f"link down for {timeout:g} s; the command is at {last}")
+        raise Stop(Exit.NO_ANSWER, f"no answer within {timeout:g} s; the command is at {last}")
+
+    def reach(self, stage: Stage, timeout: float) -> None:
+        """Follow the command to a stage."""
+        self.until(lambda line: self._reached(line, stage), timeout)
+
+    def _reached(self, line: Line, stage: Stage) -> bool:
+        if not self._ours(line) or line["stage"] not in Stage.__members__:
+            return False
+        reached = Stage[line["stage"]]
+        return reached >= stage and reached != Stage.FAILED
+
+    def _ours(self, line: Line) -> bool:
+        return bool(line["happening"] == "stage" and line["request"] == self.request)
+
+    def _show(self, line: Line) -> None:
+        match line:
+            case {"happening": "stage"} if self._ours(line):
+                self.stages.append(line)
+                self._display.stage(line)
+            case {"packet": "task.status", "message": {"request": self.request} as fields}:
+                self._display.task(fields)
+            case {"happening": "progress"}:
+                self._display.file(line)
+            case {"happening": "link", "up": bool(up)}:
+                self.link = up
+
+    def _judge(self, line: Line) -> None:
+        if not self._ours(line):
+            return
+        if line["stage"] == "NO_ANSWER":
+            raise Stop(Exit.NO_ANSWER, f"no answer after {line['attempts']} attempts")
+        if line["stage"] == "FAILED":
+            code = Exit.SAFE_MODE if line["reason"] == "MODE" else Exit.REFUSED_ON_BOARD
+            raise Stop(code, f"{line['command']} failed on board: {line['reason']}")

@@ -1,0 +1,29 @@
+"""Arguments that several verbs of ``ground`` share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from flight.console.parser import Parser
+
+
+def station_argument(parser: Parser) -> None:
+    """Add ``--dir``."""
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=Path(os.environ.get("TARDIGRADE_STATION", "build/station")),
+        help="station directory (default: $TARDIGRADE_STATION, else ./build/station)",
+    )
+
+
+def address(text: str) -> tuple[str, int]:
+    """Argument type: PORT or HOST:PORT."""
+    from ground.datagram import parse_address
+
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

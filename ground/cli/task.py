@@ -1,0 +1,109 @@
+"""``ground task submit`` and ``ground task status``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from flight.console.exits import Exit, Stop
+from flight.console.output import print_json, print_table, utc
+from flight.console.parser import Parser, json_argument, seconds
+from flight.runtime.clock import SystemClock
+from ground.cli.display import display
+from ground.cli.follow import Follower, connect
+from ground.cli.parser import station_argument
+from ground.commanding import build_command
+
+
+def submit_arguments(parser: Parser) -> None:
+    """Arguments of ``task submit``."""
+    parser.add_argument("program", metavar="PROGRAM", help="program on board")
+    parser.add_argument("scene", metavar="SCENE", help="scene in the payload store")
+    parser.add_argument("--level", default="verify", help="none, verify, dmr or tmr (verify)")
+    parser.add_argument("--priority", default="5", help="0 to 9, higher runs first (5)")
+    parser.add_argument(
+        "--wait", action="store_true", help="return when the product lies in the inbox, verified"
+    )
+    parser.add_argument(
+        "--timeout", type=seconds, default=600.0, metavar="S", help="longest wait (600 s)"
+    )
+    station_argument(parser)
+    json_argument(parser)
+
+
+def submit(options: argparse.Namespace) -> int:
+    """Send ``task.run``; with ``--wait`` follow the task to its product."""
+    values = {
+        "program": options.program,
+        "scene": options.scene,
+        "level": options.level,
+        "priority": options.priority,
+    }
+    build_command("task.run", values)
+    product: dict[str, Any] | None = None
+    with connect(options.dir) as client, display(options.json) as shown:
+        follower = Follower(client, shown)
+        request = follower.send("task.run", values)
+        if options.wait:
+            product = _product(follower, options.timeout)
+    if options.json:
+        print_json({"request": request, "stages": follower.stages, "product": product})
+    elif product is not None:
+        proof = product["product"]
+        print(
+            f"product {product['name']}: {product['size']} octets, {product['verdict']};"
+            f" votes: {proof['votes']}, upsets masked: {proof['masked']}"
+        )
+    else:
+        print(f"task.run queued as request {request:#010x}")
+    if product is not None and product["verdict"] != "verified":
+        raise Stop(Exit.CHECK_FAILED, f"{product['name']}: {product['verdict']}")
+    return Exit.OK
+
+
+def _product(follower: Follower, timeout: float) -> dict[str, Any]:
+    """Follow the task to its end and to its product; the two may come in either order."""
+    clock = SystemClock()
+    deadline = clock.now() + timeout
+    found: list[dict[str, Any]] = []
+
+    def seen(line: dict[str, Any]) -> bool:
+        if line["happening"] == "file" and line["product"].get("request") == follower.request:
+            found.append(line)
+        completed = any(stage["stage"] == "COMPLETED" for stage in follower.stages)
+        return completed and bool(found)
+
+    follower.until(seen, deadline - clock.now())
+    return found[-1]
+
+
+def status_arguments(parser: Parser) -> None:
+    """Arguments of ``task status``."""
+    parser.add_argument("task", type=int, nargs="?", metavar="TASK", help="one task (all)")
+    station_argument(parser)
+    json_argument(parser)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print what the node last reported of its tasks."""
+    from ground.station.records import Records
+
+    with Records(options.dir) as records:
+        tasks = records.tasks()
+    if options.task is not None:
+        tasks = [each for each in tasks if each["task"] == options.task]
+        if not tasks:
+            raise Stop(Exit.CHECK_FAILED, f"the node has reported no task {options.task}")
+    if options.json:
+        print_json(tasks)
+        return Exit.OK
+    headings = ("task", "program", "scene", "level", "state", "steps", "votes", "masked", "heard")
+    print_table(headings, [_row(each) for each in tasks])
+    return Exit.OK
+
+
+def _row(task: dict[str, Any]) -> tuple[str, ...]:
+    names = ("task", "program", "scene", "level", "state")
+    steps = f"{task['step']}/{task['steps'] or '?'}"
+    rest = (steps, str(task["votes"]), str(task["masked"]), utc(task["utc_ns"]))
+    return *(str(task[name]) for name in names), *rest

@@ -1,0 +1,60 @@
+"""One direction of the link as a pure function of offers and time."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+
+from ground.emulator.stages import Gate, Transmission, build
+from ground.linkfile import Direction
+
+
+class Channel:
+    """Frames in, frames out later, damaged or not at all.
+
+    ``offered`` = ``dropped_outage`` + ``dropped_queue`` + ``delivered`` + frames in flight.
+    """
+
+    def __init__(self, settings: Direction, seed: int, direction: str) -> None:
+        self._stages = build(settings, seed, direction)
+        self._flight: list[tuple[float, int, bytes]] = []
+        self._order = itertools.count()
+        self._offered = 0
+        self._delivered = 0
+        self._octets = 0
+
+    def offer(self, frame: bytes, now: float) -> None:
+        """Hand a frame to the transmitter at ``now`` s; never earlier than the last offer."""
+        self._offered += 1
+        items = [Transmission(now, frame)]
+        for stage in self._stages:
+            items = [out for item in items for out in stage.apply(item)]
+        for item in items:
+            heapq.heappush(self._flight, (item.time, next(self._order), item.frame))
+
+    def due(self, now: float) -> list[bytes]:
+        """Return the frames that have arrived by ``now`` s, in order of arrival."""
+        arrived: list[bytes] = []
+        while self._flight and self._flight[0][0] <= now:
+            arrived.append(heapq.heappop(self._flight)[2])
+        self._delivered += len(arrived)
+        self._octets += sum(map(len, arrived))
+        return arrived
+
+    def next_time(self) -> float | None:
+        """Time of the next arrival in s, or None when nothing is in flight."""
+        return self._flight[0][0] if self._flight else None
+
+    def outage(self, start: float, duration: float) -> None:
+        """Drop what is offered from ``start`` for ``duration`` s."""
+        for stage in self._stages:
+            if isinstance(stage, Gate):
+                stage.outage(start, duration)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counts since the start; ``octets`` are those delivered."""
+        counts = {"offered": self._offered, "delivered": self._delivered, "octets": self._octets}
+        for stage in self._stages:
+            counts |= stage.counters
+        return counts

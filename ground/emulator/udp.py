@@ -1,0 +1,138 @@
+"""The emulator in real time: two UDP ports, one channel behind each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ground.datagram import Address, DatagramSocket
+from ground.emulator.channel import Channel
+from ground.jsonlines import ControlServer, Peer
+from ground.linkfile import Direction, Link
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where each direction is received and forwarded to."""
+
+    up_listen: Address
+    up_to: Address
+    down_listen: Address
+    down_to: Address
+
+
+class Way:
+    """One direction: a bound port, a channel and the timer of its next arrival."""
+
+    def __init__(self, channel: Channel, listen: Address, to: Address) -> None:
+        self.channel = channel
+        self._to = to
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self.socket = DatagramSocket(listen, self._receive)
+
+    def _receive(self, datagram: bytes) -> None:
+        self.channel.offer(datagram, self._loop.time())
+        self._arm()
+
+    def _arm(self) -> None:
+        """Set the timer to the deadline itself, so that lateness does not add up."""
+        due = self.channel.next_time()
+        if self._timer is not None:
+            if due is not None and self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = None if due is None else self._loop.call_at(due, self._forward)
+
+    def _forward(self) -> None:
+        self._timer = None
+        for frame in self.channel.due(self._loop.time()):
+            self.socket.send(frame, self._to)
+        self._arm()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The channel's counters, and datagrams that the socket would not take."""
+        return self.channel.counters | {"dropped_socket": self.socket.dropped}
+
+    def close(self) -> None:
+        """Stop; what is in flight is lost."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.socket.close()
+
+
+class UdpEmulator:
+    """Both directions and the control socket."""
+
+    def __init__(self, link: Link, seed: int, ports: Ports, control: Path) -> None:
+        self._link = link
+        self._seed = seed
+        self._ports = ports
+        self._control = ControlServer(control, self._handle)
+        self._ways: dict[str, Way] = {}
+
+    async def start(self) -> None:
+        """Bind everything. Raises Stop (6) when a port or the socket path is in use."""
+        try:
+            ports = self._ports
+            self._open("up", self._link.up, ports.up_listen, ports.up_to)
+            self._open("down", self._link.down, ports.down_listen, ports.down_to)
+            await self._control.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _open(self, name: str, direction: Direction, listen: Address, to: Address) -> None:
+        self._ways[name] = Way(Channel(direction, self._seed, name), listen, to)
+
+    def _handle(self, request: dict[str, Any], _: Peer) -> dict[str, Any]:
+        match request:
+            case {"outage": float() | int() as seconds} if 0 < seconds < 1e6:
+                now = asyncio.get_running_loop().time()
+                for way in self._ways.values():
+                    way.channel.outage(now, seconds)
+                return {"ok": True, "outage": seconds}
+            case {"counters": True}:
+                return {"ok": True, **self.counters()}
+        return {"ok": False, "error": 'expected {"outage": seconds} or {"counters": true}'}
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """Counters of both directions."""
+        return {name: way.counters for name, way in self._ways.items()}
+
+    async def stop(self) -> None:
+        """Release ports and socket."""
+        for way in self._ways.values():
+            way.close()
+        await self._control.stop()
+
+
+async def _serve(emulator: UdpEmulator, report: Path | None) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await emulator.start()
+    print("emulator ready", flush=True)
+    await stopping.wait()
+    await emulator.stop()
+    if report is not None:
+        write_report(report, emulator.counters())
+
+
+def write_report(path: Path, counters: dict[str, dict[str, int]]) -> None:
+    """Write the counters as JSON; a reader never sees half a file."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(counters, indent=2) + "\n")
+    os.replace(part, path)  # noqa: PTH105
+
+
+def run(link: Link, seed: int, ports: Ports, control: Path, report: Path | None = None) -> None:
+    """Emulate until SIGTERM or SIGINT, then write the report."""
+    asyncio.run(_serve(UdpEmulator(link, seed, ports, control), report))

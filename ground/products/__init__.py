@@ -1,0 +1,1 @@
+"""Products of the node: unpacking, verification, pictures."""

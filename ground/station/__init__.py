@@ -1,0 +1,1 @@
+"""Ground station: link session, verification, archive, daemon."""

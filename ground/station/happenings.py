@@ -1,0 +1,88 @@
+"""What a link session tells its owner, in the order in which it became known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flight.dictionary.enums import Reason, Severity, Stage
+from flight.dictionary.registry import Event, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class StageChanged:
+    """A telecommand reached a verification stage. ``healed``: known from the ledger telemetry."""
+
+    request: int
+    command: str
+    stage: Stage
+    reason: Reason = Reason.NONE
+    step: int = 0
+    healed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The board said nothing about a telecommand, which was sent ``attempts`` times.
+
+    Not a failure: a later report still counts.
+    """
+
+    request: int
+    command: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketReceived:
+    """A housekeeping report of the node. ``board_ns`` is its UTC on board."""
+
+    packet: str
+    message: Telemetry
+    board_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventReceived:
+    """An event report of the node. ``board_ns`` is its UTC on board, ``source`` the service."""
+
+    event: str
+    severity: Severity
+    source: str
+    text: str
+    message: Event
+    board_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """Octets of a file that have arrived."""
+
+    name: str
+    received: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileDelivered:
+    """A whole file has arrived, passed its checksum and lies in the inbox."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """Telemetry frames began to arrive, or ceased."""
+
+    up: bool
+
+
+Happening = (
+    StageChanged
+    | NoAnswer
+    | PacketReceived
+    | EventReceived
+    | FileProgress
+    | FileDelivered
+    | LinkChanged
+)

@@ -1,0 +1,51 @@
+"""Transmitter of the station: telecommand frames before file feedback, at the rate of the link."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from flight.link.tc import TcFrame
+
+FEEDBACK_LIMIT = 256
+# Unused time that may be made up for: one period of a caller that ticks every 20 ms.
+CREDIT = 0.02
+
+
+class Uplink:
+    """Paces frames. ``dropped`` counts file feedback beyond 256 frames; CFDP repeats it."""
+
+    def __init__(self, rate: float) -> None:
+        self.sent = 0
+        self.dropped = 0
+        self._rate = rate
+        self._commands: deque[TcFrame] = deque()
+        self._feedback: deque[TcFrame] = deque()
+        self._free = -math.inf
+
+    @property
+    def commands_waiting(self) -> bool:
+        """True while command frames wait; COP-1 then must not add more, or its timer is wrong."""
+        return bool(self._commands)
+
+    def add_commands(self, frames: list[TcFrame]) -> None:
+        """Queue frames of COP-1; its window bounds them."""
+        self._commands.extend(frames)
+
+    def add_feedback(self, frame: TcFrame) -> None:
+        """Queue a frame with a CFDP PDU."""
+        if len(self._feedback) >= FEEDBACK_LIMIT:
+            self.dropped += 1
+            return
+        self._feedback.append(frame)
+
+    def release(self, now: float) -> list[TcFrame]:
+        """Return the frames whose turn has come by ``now`` s."""
+        released: list[TcFrame] = []
+        self._free = max(self._free, now - CREDIT)
+        while self._free <= now and (self._commands or self._feedback):
+            frame = (self._commands or self._feedback).popleft()
+            self._free += len(frame.pack()) * 8 / self._rate
+            released.append(frame)
+        self.sent += len(released)
+        return released

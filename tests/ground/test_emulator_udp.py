@@ -1,0 +1,167 @@
+"""The emulator as a real process between real sockets."""
+
+from __future__ import annotations
+
+import json
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+DEADLINE = 20.0
+LINK = """
+[up]
+rate = 8e6
+delay = 0.02
+ber = {ber}
+queue = 10_000_000
+[down]
+rate = 8e6
+delay = 0.0
+ber = 0.0
+queue = 10_000_000
+"""
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def node() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.settimeout(DEADLINE)
+        yield bound
+
+
+class Emulator:
+    """A running ``ground emu run`` and a socket that plays the station."""
+
+    def __init__(self, folder: Path, node: socket.socket, ber: float, seed: int = 1) -> None:
+        link = folder / "link.toml"
+        link.write_text(LINK.format(ber=ber))
+        self.up, self.down = free_port(), free_port()
+        self.control = folder / "emu.sock"
+        self.report = folder / "report.json"
+        self.words = [
+            *(sys.executable, "-m", "ground", "emu", "run", str(link), "--seed", str(seed)),
+            *("--up-listen", str(self.up), "--up-to", str(node.getsockname()[1])),
+            *("--down-listen", str(self.down), "--down-to", str(free_port())),
+            *("--control", str(self.control), "--report", str(self.report)),
+        ]
+        self.process = subprocess.Popen(
+            self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], DEADLINE)
+        assert ready
+        assert self.process.stdout.readline() == "emulator ready\n"
+
+    def ask(self, line: bytes) -> dict[str, object]:
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(DEADLINE)
+            control.connect(str(self.control))
+            control.sendall(line + b"\n")
+            return json.loads(control.makefile().readline())
+
+    def wait_for(self, name: str, count: int) -> None:
+        limit = time.monotonic() + DEADLINE
+        while self.ask(b'{"counters": true}')["up"][name] < count:
+            assert time.monotonic() < limit, f"{name} never reached {count}"
+
+    def stop(self) -> dict[str, dict[str, int]]:
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=DEADLINE)
+        assert (self.process.returncode, errors) == (0, "")
+        return json.loads(self.report.read_text())
+
+
+@pytest.fixture
+def emulators(tmp_path: Path, node: socket.socket) -> Iterator[object]:
+    started: list[Emulator] = []
+
+    def start(ber: float = 0.0, seed: int = 1) -> Emulator:
+        started.append(Emulator(tmp_path, node, ber, seed))
+        return started[-1]
+
+    yield start
+    for emulator in started:
+        emulator.process.kill()
+        emulator.process.communicate()
+
+
+def transmit(emulator: Emulator, frames: list[bytes]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as station:
+        for frame in frames:
+            station.sendto(frame, ("127.0.0.1", emulator.up))
+
+
+def test_frames_arrive_delayed_unharmed_in_order(emulators, node) -> None:
+    emulator = emulators()
+    wrong = (b"", b"junk", b"[]", b"\xff", b'{"outage": -1}', b'{"outage": "x"}', b"7" * 100_000)
+    for line in (*wrong, b'{"counters": 0}'):
+        assert emulator.ask(line)["ok"] is False, line[:20]
+    frames = [random.Random(i).randbytes(200) for i in range(50)]
+    start = time.monotonic()
+    transmit(emulator, frames)
+    assert [node.recv(2048) for _ in frames] == frames
+    assert time.monotonic() - start >= 0.02 + 50 * 200 * 8 / 8e6
+    report = emulator.stop()
+    assert report["up"]["delivered"] == report["up"]["offered"] == 50
+    assert report["up"]["octets"] == 10_000
+    assert report["down"]["offered"] == 0
+    assert not emulator.control.exists()
+
+
+def test_bits_flip_on_the_way_and_the_report_knows_how_many(emulators, node) -> None:
+    emulator = emulators(ber=1e-3)
+    frames = [bytes(500)] * 60
+    transmit(emulator, frames)
+    flips = sum(int.from_bytes(node.recv(2048)).bit_count() for _ in frames)
+    assert flips == emulator.stop()["up"]["flipped_bits"] > 0
+
+
+def test_outage_is_taken_from_the_command_line_and_ends(emulators, node) -> None:
+    emulator = emulators()
+    words = [sys.executable, "-m", "ground", "emu", "outage", "30", "--control"]
+    done = subprocess.run([*words, str(emulator.control)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "outage of 30 s started\n")
+    transmit(emulator, [b"lost"])
+    emulator.wait_for("dropped_outage", 1)
+    assert emulator.stop()["up"]["delivered"] == 0
+    emulator = emulators()
+    assert emulator.ask(b'{"outage": 0.001}')["ok"]
+    limit = time.monotonic() + DEADLINE
+    while emulator.ask(b'{"counters": true}')["up"]["delivered"] == 0:
+        transmit(emulator, [b"again"])
+        assert time.monotonic() < limit
+    assert node.recv(100) == b"again"
+
+
+def test_what_is_in_use_is_refused_and_a_dead_socket_replaced(emulators) -> None:
+    first = emulators()
+    words = list(first.words)
+    words[words.index(str(first.control))] += "2"
+    second = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE)
+    assert second.returncode == 6
+    assert second.stderr == f"ground: UDP port 127.0.0.1:{first.up} is in use\n"
+    words = list(first.words)
+    words[words.index(str(first.up))] = str(free_port())
+    words[words.index(str(first.down))] = str(free_port())
+    second = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE)
+    assert second.returncode == 6
+    assert second.stderr == f"ground: control socket {first.control} is in use\n"
+    first.process.kill()
+    first.process.wait()
+    assert first.control.exists()
+    assert emulators().ask(b'{"counters": true}')["ok"] is True
