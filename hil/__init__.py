@@ -1,0 +1,1 @@
+"""Hardware in the loop: benches, fault injectors, campaigns, and the demonstration flight."""

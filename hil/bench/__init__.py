@@ -1,0 +1,1 @@
+"""Benches: where a node flies, and how a test drives it."""

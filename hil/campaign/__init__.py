@@ -1,0 +1,1 @@
+"""Campaigns: many seeded trials of one kind of fault, judged from outside."""

@@ -1,0 +1,1 @@
+"""The demonstration flight of ``make run``."""

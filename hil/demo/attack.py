@@ -1,0 +1,89 @@
+"""What the demonstration does to the node from outside, at given steps of the task."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flight.executor.slab import HEADER, HEADER_SIZE
+from hil.bench.local import LocalBench
+from hil.inject import memory
+
+STATE_FLIPS = 8
+WEIGHT_FLIPS = 4
+OUTAGE = 3.0  # s
+
+
+@dataclass(slots=True)
+class Injected:
+    """What was done."""
+
+    state_flips: int = 0
+    weight_flips: int = 0
+    kills: int = 0
+    outage: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """True when every planned attack hit a running task."""
+        return bool(self.state_flips and self.weight_flips and self.kills and self.outage)
+
+
+class Attack:
+    """Fires each attack once, at its step."""
+
+    def __init__(self, bench: LocalBench, task: int, tell: Callable[[str], None]) -> None:
+        self.injected = Injected()
+        self._bench, self._task, self._tell = bench, task, tell
+        self._plan: list[tuple[int, Callable[[], None]]] = [
+            (2, self._flip_state),
+            (5, self._flip_weights),
+            (8, self._kill),
+            (11, self._cut),
+        ]
+
+    def at_step(self, step: int) -> None:
+        """Called with every progress report of the task."""
+        while self._plan and step >= self._plan[0][0]:
+            _, act = self._plan.pop(0)
+            try:
+                act()
+            except (LookupError, ProcessLookupError) as error:
+                self.injected.notes.append(str(error))
+                self._tell(f"attack missed: {error}")
+
+    def _flip_state(self) -> None:
+        pid = self._bench.named("replica-1")
+        name = f"executor-t{self._task}-r1"
+        mapping = memory.find(pid, name)
+        half = (mapping.end - mapping.start) // 2
+        for base in (0, half):  # one slot is read next, the other is being written
+            head = memory.read(pid, mapping, base, HEADER.size)
+            _, length = HEADER.unpack(head)
+            if length:
+                start = base + HEADER_SIZE
+                span = range(start, start + length)
+                flips = memory.flip(pid, name, STATE_FLIPS // 2, self._bench.seed + base, span)
+                self.injected.state_flips += len(flips)
+        count = self.injected.state_flips
+        self._tell(f"flipped {count} bits in the state of replica 1 (pid {pid})")
+
+    def _flip_weights(self) -> None:
+        pid = self._bench.named("replica-2")
+        flips = memory.flip(pid, "tardigrade-weights-", WEIGHT_FLIPS, self._bench.seed)
+        self.injected.weight_flips += len(flips)
+        self._tell(f"flipped {len(flips)} bits in the model weights of replica 2 (pid {pid})")
+
+    def _kill(self) -> None:
+        pid = self._bench.named("replica-0")
+        os.kill(pid, signal.SIGKILL)
+        self.injected.kills += 1
+        self._tell(f"killed replica 0 (pid {pid}) with SIGKILL")
+
+    def _cut(self) -> None:
+        self._bench.outage(OUTAGE)
+        self.injected.outage = OUTAGE
+        self._tell(f"cut the link for {OUTAGE:g} s")

@@ -1,0 +1,1 @@
+"""Fault injectors: they act on the flying processes from outside."""

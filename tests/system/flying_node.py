@@ -1,0 +1,255 @@
+"""A node as a process; the test itself is the radio, on the node's UDP port, without a station."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from flight.dictionary.commands import Ping, RunTask
+from flight.dictionary.enums import Level, Mode, Reason, Stage
+from flight.dictionary.registry import Command, Telemetry
+from flight.dictionary.telemetry import CommandStage, LinkStatus, NodeState, TaskStatus
+from flight.link import services
+from flight.link.channels import Apid, VirtualChannel
+from flight.link.errors import LinkError
+from flight.link.pus import Report, Telecommand
+from flight.link.services import EventRecord
+from flight.link.tc import TcFrame
+from flight.link.tm import TmDeframer
+from flight.runtime.clock import SystemClock
+from flight.runtime.directory import run_dir
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs"
+SPACECRAFT = 0xA5
+DEADLINE = 60.0  # s; generous, the machine may be loaded
+CLOCK = SystemClock()
+
+
+def configuration(folder: Path, **replaced: str) -> Path:
+    """A node.toml in ``folder``; ``payload``, ``models``, ``board`` and ``active`` may be given."""
+    values = {
+        "payload": CONFIGS / "payload",
+        "models": CONFIGS / "models",
+        "board": CONFIGS / "boards" / "simulated.toml",
+        "active": "cloudnet-rgb",
+    } | replaced
+    path = folder / "node.toml"
+    path.write_text(
+        "seed = 1\n[link]\nspacecraft = 0xA5\n"
+        '[link.space]\nlisten = "127.0.0.1:52001"\npeer = "127.0.0.1:52002"\n'
+        f'[executor]\npayload = "{values["payload"]}"\n'
+        f'[inference]\nmodels = "{values["models"]}"\nactive = ["{values["active"]}"]\n'
+        f'[governor]\nboard = "{values["board"]}"\n'
+        "[parameters.executor]\ncheckpoint_interval = 0.5\n"
+    )
+    return path
+
+
+def small_scene(path: Path, side: int = 150) -> None:
+    """A scene of one tile."""
+    picture = np.random.default_rng(1).integers(1, 255, (side, side, 3), np.uint8)
+    np.savez(path, rgb=picture)
+
+
+class FlyingNode:
+    """``flight run`` below ``folder``. Use as a context manager; ends the node however it ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Path | None = None,
+        *,
+        state: Path | None = None,
+        prefix: Sequence[str] = (),
+        arguments: Sequence[str] = ("--allow-injection",),
+    ) -> None:
+        self.state = state or folder / "node"
+        self.log = folder / "node.log"
+        self.stages: dict[int, list[CommandStage]] = defaultdict(list)
+        self.events: list[EventRecord] = []
+        self.tasks: dict[int, TaskStatus] = {}
+        self.latest: dict[type, Telemetry] = {}
+        self._radio = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._radio.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self._radio.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = probe.getsockname()
+        self._deframer = TmDeframer(SPACECRAFT, 640)
+        self._sequence = 0
+        self._words = [
+            *prefix, sys.executable, "-m", "flight", "run", "--dir", str(self.state),
+            *(("--config", str(config)) if config else ()),
+            "--listen", f"127.0.0.1:{self.address[1]}",
+            "--peer", f"127.0.0.1:{self._radio.getsockname()[1]}", *arguments,
+        ]  # fmt: skip
+
+    def __enter__(self) -> FlyingNode:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._words,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self.until(lambda: self.mode is Mode.NOMINAL, "nominal mode")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._radio.close()
+
+    def stop(self) -> int:
+        """SIGTERM, then SIGKILL; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(DEADLINE)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+
+    @property
+    def running(self) -> bool:
+        """True while the executive lives."""
+        return self.process.poll() is None
+
+    @property
+    def mode(self) -> Mode | None:
+        """Newest mode reported."""
+        state = self.latest.get(NodeState)
+        return state.mode if isinstance(state, NodeState) else None
+
+    @property
+    def link(self) -> LinkStatus:
+        """Newest counters of the link."""
+        status = self.latest.get(LinkStatus, LinkStatus(0, 0, 0, 0, 0, 0, 0, False, 0, 0))
+        assert isinstance(status, LinkStatus)
+        return status
+
+    def leftovers(self) -> list[str]:
+        """What lies in the run directory."""
+        folder = run_dir(self.state)
+        return [str(path) for path in (folder, *folder.glob("*"))] if folder.exists() else []
+
+    # Downlink.
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
+        """Take telemetry until the condition holds; fails when it does not in time."""
+        deadline = CLOCK.now() + seconds
+        while not condition():
+            assert self.running, f"{what}: the node ended: {self.log.read_text()}"
+            assert CLOCK.now() < deadline, f"{what}: not within {seconds} s {self.latest}"
+            ready, _, _ = select.select([self._radio], [], [], 0.02)
+            if ready:
+                self._take(self._radio.recv(4096))
+
+    def _take(self, datagram: bytes) -> None:
+        for _, packet in self._deframer.feed(datagram):
+            try:
+                self._note(services.parse_report(Report.unpack(packet)))
+            except LinkError:  # a packet with a file PDU
+                continue
+
+    def _note(self, report: object) -> None:
+        if isinstance(report, CommandStage):
+            self.stages[report.request].append(report)
+        elif isinstance(report, EventRecord):
+            self.events.append(report)
+        elif isinstance(report, Telemetry):
+            self.latest[type(report)] = report
+            if isinstance(report, TaskStatus):
+                self.tasks[report.task] = report
+
+    def saw(self, kind: type, **fields: object) -> bool:
+        """True when an event of this kind with these arguments came down."""
+        return any(
+            isinstance(record.event, kind)
+            and all(getattr(record.event, name) == value for name, value in fields.items())
+            for record in self.events
+        )
+
+    # Uplink.
+
+    def transmit(self, datagram: bytes) -> None:
+        """Send one datagram to the node's port."""
+        self._radio.sendto(datagram, self.address)
+
+    def unread(self) -> tuple[int, int]:
+        """Octets that wait in the node's socket, and datagrams that the kernel dropped there."""
+        port = f":{self.address[1]:04X}"
+        for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[1].endswith(port):
+                return int(words[4].partition(":")[2], 16), int(words[-1])
+        raise AssertionError("the node does not listen")
+
+    def raw_command(self, service: int, subtype: int, data: bytes) -> int:
+        """Send a telecommand packet in a BD frame; its request id."""
+        self._sequence += 1
+        packet = Telecommand(Apid.NODE, self._sequence, service, subtype, data)
+        self.transmit(self.frame(packet.pack()))
+        return packet.request_id
+
+    @staticmethod
+    def frame(packet: bytes, spacecraft: int = SPACECRAFT) -> bytes:
+        """A BD frame for the command channel."""
+        return TcFrame(spacecraft, VirtualChannel.COMMANDS, 0, packet, bypass=True).pack()
+
+    def command(self, command: Command) -> int:
+        """Send a telecommand; its request id."""
+        return self.raw_command(*services.telecommand(command))
+
+    def run_task(self, scene: str, level: Level = Level.NONE, program: str = "cloud-mask") -> int:
+        """Request a task; the request id."""
+        return self.command(RunTask(program, scene, level))
+
+    def outcome(self, request: int) -> tuple[Stage, Reason]:
+        """Wait for the last stage of a telecommand."""
+        reached = self.stages[request]
+        self.until(lambda: any(s.stage.final for s in reached), f"end of {request:#x}")
+        last = next(s for s in reached if s.stage.final)
+        return last.stage, last.reason
+
+    def answers(self) -> bool:
+        """True when the node still executes telecommands."""
+        return self.outcome(self.command(Ping())) == (Stage.COMPLETED, Reason.NONE)
+
+
+def alive(pid: int) -> bool:
+    """True while a process exists and is no zombie."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def flight(*words: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """One command line of ``flight``, ``ground`` or ``hil`` as its own process."""
+    return subprocess.run(
+        [*prefix, sys.executable, "-m", *words],
+        cwd=ROOT,
+        env=os.environ | {"CI": "true"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
