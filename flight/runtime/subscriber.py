@@ -215,6 +215,7 @@ class Subscriber:
 
     def dispatch(self) -> int:
         """Decode and hand out everything queued; return how many messages were delivered."""
+        self._flush()  # before and after: what a kill in between interrupts shows as queued
         done = 0
         for inlet in self._inlets.values():
             if inlet.queue:

@@ -75,21 +75,26 @@ def _fork() -> int:
 
 def _spawn(order: Order, channel: int, control: socket.socket, owner: int) -> None:
     """Fork twice; tell the owner the process id of the child, or that there is none."""
+    told, tell = os.pipe()
     middle = _fork()
     if middle == 0:
         here = os.getpid()
         child = _fork()
         if child == 0:
-            control.close()
+            for descriptor in (told, tell, control.detach()):
+                os.close(descriptor)
             _run(order, channel, here, owner)
-        with contextlib.suppress(OSError):  # the owner has just ended
-            control.send(msgspec.msgpack.encode(child))
+        os.write(tell, msgspec.msgpack.encode(child))
         os._exit(0)
+    answer = msgspec.msgpack.encode(middle)
     if middle > 0:
+        # Only when the one in the middle has ended is the child the owner's to wait for.
         os.waitpid(middle, 0)
-    else:
-        control.send(msgspec.msgpack.encode(middle))
-    os.close(channel)
+        answer = os.read(told, 64)
+    for descriptor in (told, tell, channel):
+        os.close(descriptor)
+    with contextlib.suppress(OSError):  # the owner has just ended
+        control.send(answer)
 
 
 def main(arguments: list[str]) -> None:
