@@ -24,8 +24,8 @@ class Ballot:
 
 def tally(
     reports: Sequence[Answer | None],
-    answers: Sequence[memoryview | None],
-    aside: memoryview | None = None,
+    answers: Sequence[bytes | None],
+    aside: bytes | None = None,
 ) -> Ballot | None:
     """Count the votes of all seats, and the answer of seat 0 that was set ``aside`` earlier.
 
@@ -42,7 +42,7 @@ def tally(
         return None
     outvoted = tuple(index if index < seats else 0 for index in verdict.dissent)
     masked = len(outvoted) + len(lost)
-    return Ballot(bytes(winner), verdict.digest, report, outvoted, frozenset(odd), masked)
+    return Ballot(winner, verdict.digest, report, outvoted, frozenset(odd), masked)
 
 
 def _agreed(reports: list[Answer]) -> Answer | None:

@@ -65,7 +65,7 @@ class TaskRun:
         self._redos = 0
         self._began = 0.0
         self._pending: list[Seat] = []
-        self._aside: memoryview | None = None  # DMR: what seat 0 said before the tie-break
+        self._aside: bytes | None = None  # DMR: what seat 0 said before the tie-break
         self._over = False
         self._seats: list[Seat] = []
         try:
@@ -191,12 +191,12 @@ class TaskRun:
         else:
             self._accept(ballot)
 
-    def _answer(self, seat: Seat) -> memoryview | None:
+    def _answer(self, seat: Seat) -> bytes | None:
         """A copy: a replica that runs wild must not change what was compared."""
         if seat.answer is None or seat.answer.reason is not Reason.NONE:
             return None
         octets = seat.slab.answer(self.generation + 1)
-        return None if octets is None else memoryview(bytes(octets))
+        return None if octets is None else bytes(octets)
 
     def _accept(self, ballot: Ballot) -> None:
         record = self.record
@@ -246,7 +246,7 @@ class TaskRun:
 
     # No majority.
 
-    def _no_majority(self, answers: list[memoryview | None]) -> None:
+    def _no_majority(self, answers: list[bytes | None]) -> None:
         failures = [s.answer for s in self._seats if s.answer and s.answer.reason]
         blamed = [answer for answer in failures if answer.inputs]
         if 2 * len(blamed) > len(self._seats):
@@ -270,7 +270,7 @@ class TaskRun:
         reason, _ = Counter(answer.reason for answer in failures).most_common(1)[0]
         self.fail(reason, next(a.detail for a in failures if a.reason is reason))
 
-    def _redo(self, answers: list[memoryview | None]) -> None:
+    def _redo(self, answers: list[bytes | None]) -> None:
         """Once more from the voted state. Two that differ: only one computes, as tie-break.
 
         Whoever computes again is a fresh replica: one that is damaged would repeat its answer, and

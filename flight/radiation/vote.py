@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Octets = bytes | memoryview  # of single octets
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -18,7 +20,7 @@ class Verdict:
     digest: str
 
 
-def vote(answers: Sequence[memoryview | None], quorum: int) -> Verdict:
+def vote(answers: Sequence[Octets | None], quorum: int) -> Verdict:
     """Compare answers byte by byte; the largest group of equal ones wins if it has ``quorum``.
 
     The bytes are compared and hashed here: no digest that a replica reports is believed. Three
@@ -44,8 +46,8 @@ def vote(answers: Sequence[memoryview | None], quorum: int) -> Verdict:
     return Verdict(best[0], dissent, hashlib.sha256(answers[best[0]] or b"").hexdigest())
 
 
-def same(left: memoryview, right: memoryview) -> bool:
+def same(left: Octets, right: Octets) -> bool:
     """True when two buffers hold the same octets."""
-    if left.nbytes != right.nbytes:
+    if len(left) != len(right):
         return False
     return bool(np.array_equal(np.frombuffer(left, np.uint8), np.frombuffer(right, np.uint8)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flight.runtime.publisher import HIGH_WATER, RING, Identity, Publisher
+from flight.runtime.frame import Identity
+from flight.runtime.publisher import HIGH_WATER, RING, Publisher
 from flight.runtime.subscriber import Repair, Subscriber
 
 __all__ = ["HIGH_WATER", "RING", "Identity", "Publisher", "Repair", "Subscriber", "address"]

@@ -12,6 +12,7 @@ header is not to be trusted; they are counted per subscriber and are part of ``l
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
@@ -34,6 +35,10 @@ class Cell(IntEnum):
     UNDECODABLE = 9
     DUPLICATE = 10
     REPAIRED = 11
+
+
+_NUMBERS = struct.Struct("=8Q")  # from LAST to REPAIRED
+_NUMBERS_AT = 8 * Cell.LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Stream:
 
     __slots__ = (
         "asked", "boot", "delivered", "duplicate", "last", "missing", "overflow", "queued",
-        "repaired", "row", "source", "superseded", "undecodable",
+        "repaired", "retired", "row", "source", "superseded", "undecodable",
     )  # fmt: skip
 
     def __init__(self, row: memoryview, source: int, boot: int, topic: int, first: int) -> None:
@@ -75,24 +80,21 @@ class Stream:
         self.undecodable = self.duplicate = self.repaired = 0
         self.missing: set[int] = set()  # events that may still be repaired
         self.asked = 0
+        self.retired = False
         row[Cell.SOURCE], row[Cell.BOOT], row[Cell.TOPIC] = source, boot, topic
         row[Cell.FIRST] = first
         self.flush()
 
     def flush(self) -> None:
         """Write the numbers to the page."""
-        row = self.row
-        row[Cell.LAST] = self.last
-        row[Cell.DELIVERED] = self.delivered
-        row[Cell.QUEUED] = self.queued
-        row[Cell.OVERFLOW] = self.overflow
-        row[Cell.SUPERSEDED] = self.superseded
-        row[Cell.UNDECODABLE] = self.undecodable
-        row[Cell.DUPLICATE] = self.duplicate
-        row[Cell.REPAIRED] = self.repaired
+        _NUMBERS.pack_into(
+            self.row, _NUMBERS_AT, self.last, self.delivered, self.queued, self.overflow,
+            self.superseded, self.undecodable, self.duplicate, self.repaired,
+        )  # fmt: skip
 
     def retire(self) -> memoryview:
         """Give the row away; messages still queued are counted where nobody looks."""
+        self.retired = True
         row, self.row = self.row, memoryview(bytearray(ROW_SIZE * 8)).cast("Q")
         return row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +13,11 @@ from flight.dictionary.codec import ENCODER
 from flight.dictionary.registry import Delivery, Telemetry, items
 from flight.runtime import frame
 from flight.runtime.clock import Clock
+from flight.runtime.frame import Identity
 from flight.runtime.page import Page, Word
 
 HIGH_WATER = 4000  # messages per subscriber pipe; what does not fit is a counted loss
 RING = 1024  # frames of each event topic kept for repair
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who stamps the frames: source number from the topology, boot of the process, dictionary."""
-
-    source: int
-    boot: int
-    dictionary: int
 
 
 def presence(source: int) -> bytes:
@@ -39,11 +31,12 @@ def presence(source: int) -> bytes:
 
 @dataclass(slots=True)
 class _Outlet:
-    key: bytes
+    prefix: bytes
+    join: bytes
     topic: int
     word: int
     latched: bool
-    ring: deque[tuple[int, bytes]] | None
+    ring: deque[bytes] | None
     retained: bytes | None = None
     sequence: int = 0
 
@@ -61,16 +54,21 @@ class Publisher:
         # value exactly once and how the start-up barrier knows who is there.
         self.socket.setsockopt(zmq.XPUB_MANUAL, 1)
         self.socket.bind(address)
+        # The wrapper that pyzmq puts around it handles options, at the price of the send itself.
+        self._send: Callable[[bytes], object] = self.socket.send
+        if isinstance(self.socket, zmq.Socket):
+            self._send = super(type(self.socket), self.socket).send
         self.subscribers: dict[bytes, int] = {}
         self._identity = identity
-        self._clock = clock
+        self._now, self._utc_ns = clock.now, clock.utc_ns
         self._words = page.words
         self._outlets: dict[type[Any], _Outlet] = {}
         self._by_key: dict[bytes, _Outlet] = {}
         for entry in items("telemetry"):
             event = entry.delivery is Delivery.EVENT
             self._outlets[entry.type] = self._by_key[entry.key] = _Outlet(
-                entry.key,
+                identity.prefix(entry.key),
+                identity.prefix(entry.key, frame.JOIN),
                 entry.id,
                 page.sequence_word(entry.id),
                 entry.delivery is Delivery.LATEST,
@@ -82,29 +80,15 @@ class Publisher:
         outlet = self._outlets[type(message)]
         body = ENCODER.encode(message)  # first: what cannot be encoded takes no sequence number
         outlet.sequence = sequence = outlet.sequence + 1
-        raw = self._frame(outlet, 0, body)
+        raw = frame.pack(outlet.prefix, sequence, self._now(), self._utc_ns(), body)
         # Counted before it is sent: a kill in between shows as a loss, never as a surplus.
         self._words[outlet.word] = sequence
         if outlet.ring is not None:
-            outlet.ring.append((sequence, raw))
+            outlet.ring.append(raw)
         elif outlet.latched:
             outlet.retained = raw
-        self.socket.send(raw)
+        self._send(raw)
         return raw
-
-    def _frame(self, outlet: _Outlet, flags: int, body: bytes) -> bytes:
-        identity = self._identity
-        return frame.pack(
-            outlet.key,
-            flags,
-            identity.source,
-            identity.boot,
-            identity.dictionary,
-            outlet.sequence,
-            self._clock.now(),
-            self._clock.utc_ns(),
-            body,
-        )
 
     def on_subscription(self) -> None:
         """Take the subscriptions that wait, at least one; answer where each begins."""
@@ -130,9 +114,13 @@ class Publisher:
             return
         # With LAST_VALUE set a send reaches only the pipe whose subscription was read last.
         self.socket.setsockopt(zmq.XPUB_MANUAL_LAST_VALUE, 1)
-        self.socket.send(outlet.retained or self._frame(outlet, frame.JOIN, b""))
+        self.socket.send(outlet.retained or self._joined(outlet))
         self.socket.setsockopt(zmq.XPUB_MANUAL_LAST_VALUE, 0)  # which ends manual mode as well
         self.socket.setsockopt(zmq.XPUB_MANUAL, 1)
+
+    def _joined(self, outlet: _Outlet) -> bytes:
+        """Tells a subscriber that it is entitled to what follows this sequence."""
+        return frame.pack(outlet.join, outlet.sequence, self._now(), self._utc_ns(), b"")
 
     def present(self, source: int) -> bool:
         """True when a process is connected and all its subscriptions are in force."""
@@ -147,7 +135,7 @@ class Publisher:
         if boot != self._identity.boot:
             return []
         rings = (o.ring for o in self._outlets.values() if o.topic == topic)
-        return [raw for sequence, raw in next(rings, None) or () if sequence in wanted]
+        return [raw for raw in next(rings, None) or () if frame.unpack_sequence(raw)[0] in wanted]
 
     def close(self) -> None:
         """Close the socket; queued telemetry is dropped."""

@@ -101,18 +101,8 @@ class Responder:
             answer = ENCODER.encode(self._reply(name, head, body))
         except (TypeError, ValueError, OverflowError):
             answer = ENCODER.encode(Reply(Reason.INTERNAL, "the answer cannot be encoded"))
-        identity = self._identity
-        return frame.pack(
-            head.key,
-            frame.REPLY,
-            identity.source,
-            identity.boot,
-            identity.dictionary,
-            head.sequence,
-            self._clock.now(),
-            self._clock.utc_ns(),
-            answer,
-        )
+        prefix = self._identity.prefix(head.key, frame.REPLY)
+        return frame.pack(prefix, head.sequence, self._clock.now(), self._clock.utc_ns(), answer)
 
     def _reply(self, name: str, head: frame.Header, body: memoryview) -> Reply:
         execute = self._execute.get(name)
@@ -188,18 +178,8 @@ class Requester:
 
     def _frame(self, key: bytes, body: bytes, expiry: float) -> bytes:
         self._sequence += 1
-        identity = self._identity
-        return frame.pack(
-            key,
-            frame.REQUEST,
-            identity.source,
-            identity.boot,
-            identity.dictionary,
-            self._sequence,
-            expiry,
-            self._clock.utc_ns(),
-            body,
-        )
+        prefix = self._identity.prefix(key, frame.REQUEST)
+        return frame.pack(prefix, self._sequence, expiry, self._clock.utc_ns(), body)
 
     def _transmit(self, process: str, raw: bytes) -> None:
         socket = self._sockets.get(process)

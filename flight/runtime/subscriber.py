@@ -19,18 +19,15 @@ from flight.runtime.publisher import HIGH_WATER, RING, presence
 BATCH = 256  # messages taken before they are handed out
 ASKS = 4  # times that a missing event is asked for, once per heartbeat, before it stays lost
 
-Fields = tuple[bytes, int, int, int, int, int, int, float, int, int]  # of frame.Header
-
 
 @dataclass(slots=True)
 class _Inlet:
     item: Item[Any]
-    decode: Callable[[memoryview], Any]
+    decode: Callable[[bytes], Any]
     handlers: list[Callable[[Any], None]]
-    queue: deque[tuple[Stream, Fields, bytes]]
+    queue: deque[tuple[Stream, bytes]]
     depth: int
     latest: bool
-    stream: Stream | None = None  # of the newest frame: most come in runs from one source
 
 
 Repair = Callable[[int, int, int, list[int]], None]  # source, boot, topic id, sequences
@@ -47,18 +44,20 @@ class Subscriber:
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 100)
         self.ledger = Ledger(page)
         self.repair: Repair | None = None
-        self._current: Fields | None = None
+        self._current: bytes | None = None
         self._words = page.words
         self._dictionary = dictionary
         self._inlets: dict[bytes, _Inlet] = {}
         self._topics: dict[int, _Inlet] = {}
+        # By what the frames of a stream begin with, so that a frame needs no unpacking.
+        self._known: dict[bytes, tuple[_Inlet, Stream]] = {}
         self._joined: dict[tuple[int, int], tuple[int, int]] = {}  # source, topic: boot, sequence
         self._touched: set[Stream] = set()
 
     @property
     def last(self) -> frame.Header | None:
         """Header of the message that is being handled."""
-        return None if self._current is None else frame.Header._make(self._current)
+        return None if self._current is None else frame.header(self._current)
 
     def subscribe(self, kind: type[Telemetry], handler: Callable[[Any], None]) -> None:
         """Call ``handler(message)`` for every delivered message of a topic."""
@@ -103,15 +102,13 @@ class Subscriber:
         if len(raw) < frame.OVERHEAD or frame.crc(raw) != frame.RESIDUE:
             self._words[Word.CORRUPT] += 1
             return
-        head: Fields = frame.unpack(raw)
-        inlet = self._inlets.get(head[0])
-        if inlet is None or head[5] != self._dictionary or head[1] != frame.VERSION or head[2]:
-            self._no_message(inlet, head)
-            return
-        source, boot, sequence = head[3], head[4], head[6]
-        stream = inlet.stream
-        if stream is None or stream.boot != boot or stream.source != source:
-            stream = inlet.stream = self._stream(inlet, source, boot, sequence)
+        known = self._known.get(raw[: frame.PREFIX_SIZE])
+        if known is None:
+            known = self._learn(raw)
+            if known is None:
+                return
+        inlet, stream = known
+        (sequence,) = frame.unpack_sequence(raw)
         if sequence == stream.last + 1:
             stream.last = sequence
         elif not self._out_of_order(inlet, stream, sequence):
@@ -124,19 +121,31 @@ class Subscriber:
             oldest.queued -= 1
             oldest.overflow += 1
             self._touched.add(oldest)
+        if not stream.queued:
+            self._touched.add(stream)
         stream.queued += 1
-        queue.append((stream, head, raw))
-        self._touched.add(stream)
+        queue.append((stream, raw))
 
-    def _no_message(self, inlet: _Inlet | None, head: Fields) -> None:
-        ours = head[5] == self._dictionary and head[1] == frame.VERSION
-        if inlet is None or not ours or head[2] != frame.JOIN:
+    def _learn(self, raw: bytes) -> tuple[_Inlet, Stream] | None:
+        """Where the frames of a stream go from its first one on; None for what is no message."""
+        head = frame.header(raw)
+        inlet = self._inlets.get(head.key)
+        ours = head.dictionary == self._dictionary and head.version == frame.VERSION
+        if inlet is None or not ours or head.flags not in (0, frame.JOIN):
             self._words[Word.FOREIGN] += 1
-            return
-        source, boot, sequence, topic = head[3], head[4], head[6], inlet.item.id
-        if self.ledger.known(source, boot, topic) is None:
-            self._joined[source, topic] = boot, sequence
-        self.tail(source, boot, {topic: sequence})
+            return None
+        if head.flags == frame.JOIN:
+            self._join(inlet, head)
+            return None
+        stream = self._stream(inlet, head.source, head.boot, head.sequence)
+        known = self._known[raw[: frame.PREFIX_SIZE]] = inlet, stream
+        return known
+
+    def _join(self, inlet: _Inlet, head: frame.Header) -> None:
+        topic = inlet.item.id
+        if self.ledger.known(head.source, head.boot, topic) is None:
+            self._joined[head.source, topic] = head.boot, head.sequence
+        self.tail(head.source, head.boot, {topic: head.sequence})
 
     def _stream(self, inlet: _Inlet, source: int, boot: int, sequence: int) -> Stream:
         """The stream of a frame; a new one begins where the publisher said that we joined."""
@@ -146,16 +155,17 @@ class Subscriber:
             of, joined = self._joined.pop((source, topic), (boot, sequence - 1))
             first = joined + 1 if of == boot else sequence
             found = self.ledger.stream(source, boot, topic, max(1, first))
+            # It may have taken the ledger row of another.
+            self._known = {k: known for k, known in self._known.items() if not known[1].retired}
         return found
 
     def _flush(self) -> None:
         for stream in self._touched:
             stream.flush()
-        self._touched.clear()
 
     @staticmethod
-    def _supersede(queue: deque[tuple[Stream, Fields, bytes]], stream: Stream) -> None:
-        for position, (older, _, _) in enumerate(queue):
+    def _supersede(queue: deque[tuple[Stream, bytes]], stream: Stream) -> None:
+        for position, (older, _) in enumerate(queue):
             if older is stream:
                 stream.queued -= 1
                 stream.superseded += 1
@@ -221,17 +231,18 @@ class Subscriber:
             if inlet.queue:
                 done += self._dispatch(inlet)
         self._flush()
+        self._touched.clear()
         return done
 
     def _dispatch(self, inlet: _Inlet) -> int:
         queue, decode, handlers, done = inlet.queue, inlet.decode, inlet.handlers, 0
-        start, words, progress = frame.HEADER_SIZE, self._words, Word.PROGRESS
+        start, words, progress = frame.HEADER_SIZE, self._words, int(Word.PROGRESS)
         while queue:
-            stream, self._current, raw = queue.popleft()
+            stream, raw = queue.popleft()
+            self._current = raw
             stream.queued -= 1
-            self._touched.add(stream)
             try:
-                message = decode(memoryview(raw)[start:-4])
+                message = decode(raw[start:-4])
             except ValueError:  # msgspec's DecodeError: schema or range
                 stream.undecodable += 1
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from flight.runtime.page import Page
 from flight.runtime.shm import RingReader, RingWriter
 
 CLOCK = SystemClock()
-BODY = bytes(170)  # makes a typed frame of 256 octets
+BODY = bytes(177)  # makes a typed frame of 256 octets
 ARRAY_SIZE = 1 << 20
 _STAMP = struct.Struct("<d")
 
@@ -33,7 +34,7 @@ class Bus(Protocol):
         """Publish one message stamped with the monotonic time."""
 
     def receive(self) -> list[float]:
-        """Wait for messages, decode them; return their stamps."""
+        """Wait for messages, decode them; return how long each was under way, in s."""
 
 
 class Sockets:
@@ -64,7 +65,8 @@ class Raw(Sockets):
 
     def receive(self) -> list[float]:
         """One frame."""
-        return [_STAMP.unpack_from(self.socket.recv())[0]]
+        stamp: float = _STAMP.unpack_from(self.socket.recv())[0]
+        return [CLOCK.now() - stamp]
 
 
 class RawArray(Sockets):
@@ -82,7 +84,8 @@ class RawArray(Sockets):
     def receive(self) -> list[float]:
         """One array."""
         array = np.frombuffer(self.socket.recv(), np.uint8)
-        return [_STAMP.unpack_from(array)[0]]
+        stamp: float = _STAMP.unpack_from(array)[0]
+        return [CLOCK.now() - stamp]
 
 
 class Naive(Sockets):
@@ -98,7 +101,7 @@ class Naive(Sockets):
         """Three frames, decoded."""
         _, header, payload = self.socket.recv_multipart()
         msgpack.unpackb(payload)
-        return [msgpack.unpackb(header)["t"]]
+        return [CLOCK.now() - msgpack.unpackb(header)["t"]]
 
 
 class Typed:
@@ -106,7 +109,7 @@ class Typed:
 
     def __init__(self, folder: Path, sender: bool) -> None:
         self.context: zmq.Context[Any] = zmq.Context()
-        self._stamps: list[float] = []
+        self._delays: list[float] = []
         page = Page.anonymous()
         if sender:
             identity = Identity(1, 1, hash32())
@@ -125,22 +128,21 @@ class Typed:
         self._subscriber.subscribe(EventReport, self._take)
 
     def _take(self, message: EventReport) -> None:
-        head = self._subscriber.last
-        assert head is not None
         assert len(message.body) == len(BODY)
-        self._stamps.append(head.monotonic)
+        self._delays.append(CLOCK.now() - message.utc / 1e9)
 
     def send(self) -> None:
         """One typed message."""
-        self._publisher.publish(EventReport(1, Severity.ACTIVITY, "bench", 1, BODY))
+        stamp = time.monotonic_ns()
+        self._publisher.publish(EventReport(1, Severity.ACTIVITY, "bench", stamp, BODY))
 
     def receive(self) -> list[float]:
         """Whatever has arrived."""
         self._poller.poll()
         self._subscriber.drain()
         self._subscriber.dispatch()
-        stamps, self._stamps = self._stamps, []
-        return stamps
+        delays, self._delays = self._delays, []
+        return delays
 
 
 class TypedArray(Typed):
@@ -158,7 +160,7 @@ class TypedArray(Typed):
     def _take(self, message: EventReport) -> None:
         reference = decode(ArrayRef, message.body)
         view = self._rings.view(reference)
-        self._stamps.append(_STAMP.unpack_from(view)[0])
+        self._delays.append(CLOCK.now() - _STAMP.unpack_from(view)[0])
         self._rings.check(reference)
 
     def send(self) -> None:

@@ -158,7 +158,7 @@ def test_another_dictionary_is_foreign_and_undecodable_bodies_are_counted() -> N
     subscriber.take(raw)
     assert page.words[Word.FOREIGN] == 1
     key = raw[:16]
-    subscriber.take(frame.pack(key, 0, 1, 1, DICTIONARY + 1, 1, 0.0, 0, b"\x91\xc0"))
+    subscriber.take(frame.pack(Identity(1, 1, DICTIONARY + 1).prefix(key), 1, 0.0, 0, b"\x91\xc0"))
     subscriber.dispatch()
     (account,) = accounts(page)
     assert (account.undecodable, account.delivered, got) == (1, 0, [])
@@ -173,7 +173,7 @@ def test_random_bytes_are_no_frame(raw: bytes) -> None:
 
 
 def test_every_bit_flip_of_a_frame_is_refused_and_without_the_check_it_is_not() -> None:
-    raw = frame.pack(b"k" * 16, 0, 1, 1, DICTIONARY, 7, 1.0, 2, bytes(40))
+    raw = frame.pack(Identity(1, 1, DICTIONARY).prefix(b"k" * 16), 7, 1.0, 2, bytes(40))
     assert frame.verify(raw)
     unchecked = 0
     for bit in range(8 * len(raw)):
