@@ -49,6 +49,7 @@ def _outcome(check: Callable[[], str]) -> tuple[bool, str]:
 def _checks(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", _python
     yield "kernel", _kernel
+    yield "isolation", _isolation
     yield "crc", _crc
     yield "onnxruntime", _onnxruntime
     yield "shared memory", _shared_memory
@@ -76,6 +77,18 @@ def _kernel() -> str:
         raise Unfit("no pidfd_open: Linux 5.4 or later is needed")
     os.close(os.pidfd_open(os.getpid()))
     return platform.release()
+
+
+def _isolation() -> str:
+    import os
+
+    from flight.runtime import kernel
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if kernel.leave_network() else 1)
+    alone = os.waitpid(child, 0)[1] == 0
+    return "task processes have no network" if alone else "task processes keep the network"
 
 
 def _crc() -> str:

@@ -17,6 +17,7 @@ from flight.dictionary.events import EventsSuppressed, HandlerFailed
 from flight.dictionary.registry import Command, Event, Telemetry, item
 from flight.dictionary.telemetry import EventReport
 from flight.runtime.clock import Clock
+from flight.runtime.confine import UNCONFINED, Confinement
 from flight.runtime.parameters import Parameters
 from flight.runtime.service import P, Port, Refused, Region, Service, Store, Timer, Worker, handlers
 
@@ -44,6 +45,7 @@ class Hosting(Protocol):
         config: bytes,
         on_message: Callable[[bytes], None],
         on_exit: Callable[[str], None],
+        confinement: Confinement = UNCONFINED,
     ) -> Worker: ...
     def put_array(self, array: Any) -> ArrayRef: ...
     def fetch_array(self, ref: ArrayRef) -> Any: ...
@@ -155,10 +157,11 @@ class ServiceContext:
         config: bytes,
         on_message: Callable[[bytes], None],
         on_exit: Callable[[str], None],
+        confinement: Confinement = UNCONFINED,
     ) -> Worker:
         """Start a worker; what the service does with its messages is guarded."""
         heard, ended = self.guarded(name, on_message), self.guarded(name, on_exit)
-        return self._host.worker(name, entry, config, heard, ended)
+        return self._host.worker(name, entry, config, heard, ended, confinement)
 
     def guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., None]:
         """A call whose exceptions become an event: one bad message does not end a service."""

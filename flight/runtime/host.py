@@ -19,6 +19,7 @@ from flight.dictionary.telemetry import Heartbeat, ParameterTable
 from flight.runtime import dispatch
 from flight.runtime.bus import Identity, Publisher, Subscriber
 from flight.runtime.clock import Clock
+from flight.runtime.confine import UNCONFINED, Confinement
 from flight.runtime.loop import Timers
 from flight.runtime.page import Page, Word
 from flight.runtime.parameters import Parameters
@@ -208,6 +209,7 @@ class Host(ABC):
         config: bytes,
         on_message: Callable[[bytes], None],
         on_exit: Callable[[str], None],
+        confinement: Confinement = UNCONFINED,
     ) -> Worker:
         """Start a worker."""
 

@@ -7,11 +7,15 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
+_PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PTRACER = 0x59616D61
 _PR_SET_PTRACER_ANY = ctypes.c_ulong(-1)
+
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,3 +49,19 @@ def set_traceable(allowed: bool) -> None:
     if allowed:
         # Only there under the Yama security module; without it the same user may trace anyway.
         _libc.prctl(_PR_SET_PTRACER, _PR_SET_PTRACER_ANY, 0, 0, 0)
+
+
+def leave_network() -> bool:
+    """Move this process into a network of its own without interfaces; False when not permitted.
+
+    Without privilege that takes a user namespace (user_namespaces(7)), whose creation cancels the
+    parent-death signal and tracing, so both are set again. Only while there is a single thread.
+    """
+    if _libc.unshare(_CLONE_NEWNET) == 0:
+        return True
+    parent, traceable = os.getppid(), _libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 1
+    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
+        return False
+    die_with_parent(parent)
+    set_traceable(traceable)
+    return True

@@ -16,6 +16,7 @@ from flight.dictionary.arrays import ArrayRef
 from flight.dictionary.codec import ENCODER
 from flight.runtime import bus
 from flight.runtime.clock import SystemClock
+from flight.runtime.confine import UNCONFINED, Confinement
 from flight.runtime.host import Berth, Host
 from flight.runtime.loop import Loop
 from flight.runtime.page import Page, Word
@@ -105,11 +106,12 @@ class ProcessHost(Host):
         config: bytes,
         on_message: Callable[[bytes], None],
         on_exit: Callable[[str], None],
+        confinement: Confinement = UNCONFINED,
     ) -> Worker:
         """Fork a worker process."""
         if self._nursery is None:
             raise RuntimeError(f"process {self.berth.process!r} has no preload in the topology")
-        assignment = ENCODER.encode(Assignment(entry, config, str(self.run_dir)))
+        assignment = ENCODER.encode(Assignment(entry, config, str(self.run_dir), confinement))
         main = "flight.runtime.worker:main"
         return self._nursery.spawn(name, main, assignment, on_message, on_exit)
 

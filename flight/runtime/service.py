@@ -10,6 +10,7 @@ from flight.dictionary.commands import Reply
 from flight.dictionary.enums import Reason
 from flight.dictionary.registry import Command, Event, Message, ParameterSet, Telemetry
 from flight.runtime.clock import Clock
+from flight.runtime.confine import UNCONFINED, Confinement
 
 P = TypeVar("P", bound=ParameterSet)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -135,8 +136,12 @@ class Context(Protocol):
         config: bytes,
         on_message: Callable[[bytes], None],
         on_exit: Callable[[str], None],
+        confinement: Confinement = UNCONFINED,
     ) -> Worker:
-        """Start ``entry`` ("module:class") with ``config``. Death of this process ends it too."""
+        """Start ``entry`` ("module:class") with ``config``, within these limits.
+
+        Death of this process ends it too.
+        """
 
 
 class Service:

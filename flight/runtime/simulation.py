@@ -16,6 +16,7 @@ from flight.dictionary.content import hash32
 from flight.dictionary.enums import Mode
 from flight.dictionary.telemetry import NodeState
 from flight.runtime.clock import Clock, SimulatedClock
+from flight.runtime.confine import UNCONFINED, Confinement
 from flight.runtime.crc import crc32c
 from flight.runtime.host import Berth, Host
 from flight.runtime.loop import Timers
@@ -179,6 +180,7 @@ class SimulatedHost(Host):
         config: bytes,
         on_message: Callable[[bytes], None],
         on_exit: Callable[[str], None],
+        confinement: Confinement = UNCONFINED,
     ) -> Worker:
         """A worker is a call."""
         return _Call(self, name, entry, config, on_message, on_exit)

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from flight.runtime.clock import Clock, SystemClock
+from flight.runtime.confine import Confinement, enter
 from flight.runtime.process import MESSAGE
 from flight.runtime.shm import SharedRegion
 from flight.runtime.zygote import resolve
@@ -37,6 +38,7 @@ class Assignment(msgspec.Struct, array_like=True):
     entry: str
     config: bytes
     run_dir: str
+    confinement: Confinement
 
 
 class ProcessTools:
@@ -54,6 +56,7 @@ class ProcessTools:
 def main(config: bytes, channel: socket.socket) -> int:
     """Entry of a worker process: answer messages until the owner closes the channel."""
     assignment = msgspec.msgpack.decode(config, type=Assignment)
+    enter(assignment.confinement)
     # Sockets and descriptors of the owner are not here: the zygote never had them.
     handler = resolve(assignment.entry)(  # type: ignore[operator]
         assignment.config, ProcessTools(Path(assignment.run_dir))
