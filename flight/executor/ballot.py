@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flight.dictionary.enums import Reason
 from flight.executor.protocol import Answer
-from flight.radiation.vote import vote
+from flight.radiation.vote import digest, vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def tally(
         return None
     outvoted = tuple(index if index < seats else 0 for index in verdict.dissent)
     masked = len(outvoted) + len(lost)
-    return Ballot(winner, verdict.digest, report, outvoted, frozenset(odd), masked)
+    return Ballot(winner, digest(winner), report, outvoted, frozenset(odd), masked)
 
 
 def _agreed(reports: list[Answer]) -> Answer | None:
@@ -52,3 +53,9 @@ def _agreed(reports: list[Answer]) -> Answer | None:
         if 2 * votes > len(reports):
             return next(each for each in reports if (each.done, each.steps, each.models) == most)
     return None
+
+
+def commonest(failures: Sequence[Answer]) -> tuple[Reason, str]:
+    """The reason that most replicas gave for their failure, and the detail of one of them."""
+    reason, _ = Counter(answer.reason for answer in failures).most_common(1)[0]
+    return reason, next(answer.detail for answer in failures if answer.reason is reason)
