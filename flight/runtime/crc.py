@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
@@ -29,6 +30,22 @@ def extend(crc: int, data: Octets) -> int:
 
     octets = np.frombuffer(data, np.uint8)
     return int(google_crc32c.extend(crc, octets))
+
+
+def joined(crc: int, other: int, length: int) -> int:
+    """CRC-32C of A followed by B, from those of A and of B and the length of B in octets."""
+    # The CRC is linear: what B's octets do to that of A is the sum of what they do to its bits.
+    for bit, moved in enumerate(_moved(length)):
+        if crc >> bit & 1:
+            other ^= moved
+    return other
+
+
+@lru_cache(maxsize=8)
+def _moved(length: int) -> tuple[int, ...]:
+    """What each bit of a CRC has become when so many octets followed."""
+    zeros = bytes(length)
+    return tuple(extend(1 << bit, zeros) ^ extend(0, zeros) for bit in range(32))
 
 
 def accelerated() -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flight.runtime.crc import crc32c, extend
-from flight.runtime.store import make_directories, sync_directory, write_all
+from flight.runtime.files import make_directories, sync_directory, write_all
 
 SYNC = b"\xb5\x7a\xe4\x13"
 MARK = SYNC[:3]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from flight.dictionary.commands import Reply
 from flight.dictionary.enums import Reason
 from flight.dictionary.registry import Command, Event, Message, ParameterSet, Telemetry
 from flight.runtime.clock import Clock
 from flight.runtime.confine import UNCONFINED, Confinement
+from flight.runtime.files import Piece
 
 P = TypeVar("P", bound=ParameterSet)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -74,11 +75,21 @@ class Store(Protocol):
     def generations(self, name: str) -> list[bytes]:
         """All generations that verify, newest first."""
 
+    def write_slot(self, name: str, slot: int, pieces: Iterable[Piece]) -> None:
+        """Replace one of the SLOTS of a large file as one step, by pieces of (offset, data).
+
+        Raises OSError, and whatever ``pieces`` raises: the slot is then as it was, but for an
+        error in the last step, syncing the directory. The slot carries its own checks.
+        """
+
+    def open_slot(self, name: str, slot: int) -> BinaryIO | None:
+        """A slot to be read from the medium, None when absent. Raises OSError."""
+
     def remove(self, name: str) -> None:
-        """Remove all generations."""
+        """Remove all generations and slots."""
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names that have at least one generation, sorted."""
+        """Names that have at least one generation or slot, sorted."""
 
     def path(self, name: str) -> Path:
         """A path below the store for files that are not CRC-framed (recorder, products)."""
@@ -129,6 +140,12 @@ class Context(Protocol):
     def region(self, name: str, size: int) -> Region:
         """Create (owner) named shared memory, zeroed."""
 
+    def protected(self) -> list[str]:
+        """Names of the protected regions of all processes of the node: those ending in ``.ecc``."""
+
+    def attach(self, name: str) -> memoryview:
+        """Map a region that another process owns. Raises OSError when it is gone."""
+
     def worker(
         self,
         name: str,
@@ -142,6 +159,9 @@ class Context(Protocol):
 
         Death of this process ends it too.
         """
+
+    def renew_workers(self) -> None:
+        """Start workers from a fresh image from now on; those that run are left alone."""
 
 
 class Service:

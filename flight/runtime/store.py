@@ -6,29 +6,47 @@ One process owns a name; any number of processes may read it, and may share a ro
 
 What has been written is read back before it replaces anything. The page cache answers that: it
 shows that the kernel took every octet, not that the medium did; fsync reports the medium.
+
+A large file has slots instead, ``name~s0`` and on: each one file, replaced as one step, written and
+read in pieces. Its owner keeps the generations, checks what it reads, and reads back what it wrote:
+``open_slot`` first has the kernel drop what it caches of the slot, so that the device answers. No
+software on board can tell the medium from a cache inside the device.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
+import io
 import os
 import re
 import struct
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from flight.runtime.crc import crc32c, extend
+from flight.runtime.files import (
+    Piece,
+    discard,
+    make_directories,
+    open_temporary,
+    replace_pieces,
+    sweep,
+    sync_directory,
+    write_all,
+)
 
 _MAGIC = b"TGST"
 _VERSION = 1
 _HEADER = struct.Struct("<4sIQII")  # magic, version, length, CRC of data, CRC of the 20 before
 _NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*", re.ASCII)
+_ENDING = re.compile(r"~(?:[01]|s\d)$")
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _DAMAGED = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN})
+
+SLOTS = 4  # of a name
 
 
 class FileStore:
@@ -39,7 +57,7 @@ class FileStore:
         make_directories(root)
         for path in self._files():
             if path.name.endswith(".tmp"):
-                _sweep(path)
+                sweep(path)
 
     def write(self, name: str, data: bytes) -> None:
         """Replace a file as one step.
@@ -49,7 +67,7 @@ class FileStore:
         """
         current, previous = self._generations(name)
         make_directories(current.parent)
-        fd, temporary = _open_temporary(current)
+        fd, temporary = open_temporary(current)
         try:
             write_all(fd, _header(data))
             write_all(fd, data)
@@ -61,7 +79,7 @@ class FileStore:
                 current.replace(previous)
             temporary.replace(current)
         except BaseException:
-            _discard(fd, temporary)
+            discard(fd, temporary)
             raise
         os.close(fd)
         sync_directory(current.parent)
@@ -77,21 +95,41 @@ class FileStore:
         """All generations that verify, newest first. Raises OSError as ``read`` does."""
         return [data for path in self._generations(name) if (data := _load(path)) is not None]
 
+    def write_slot(self, name: str, slot: int, pieces: Iterable[Piece]) -> None:
+        """Replace one slot as one step by pieces of (offset, data); what lies between reads 0.
+
+        Raises OSError, and whatever ``pieces`` raises: the slot is then as it was, but for an
+        error when syncing the directory, the last step.
+        """
+        path = self._slot(name, slot)
+        make_directories(path.parent)
+        replace_pieces(path, pieces)
+
+    def open_slot(self, name: str, slot: int) -> BinaryIO | None:
+        """A slot to be read from the medium, unbuffered; None when absent. Raises OSError."""
+        try:
+            file = self._slot(name, slot).open("rb", buffering=0)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        with suppress(OSError):  # advice that not every file system takes
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file
+
     def remove(self, name: str) -> None:
-        """Remove all generations; the current one last, so that an older one never comes back."""
+        """Remove all slots, and all generations: the current one last, so that an older one never
+        comes back."""
         current, previous = self._generations(name)
+        for slot in range(SLOTS):
+            self._slot(name, slot).unlink(missing_ok=True)
         previous.unlink(missing_ok=True)
         current.unlink(missing_ok=True)
         if current.parent.is_dir():
             sync_directory(current.parent)
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names with at least one generation, whether or not it verifies, sorted."""
-        found = {
-            path.relative_to(self._root).as_posix()[:-2]
-            for path in self._files()
-            if path.name.endswith(("~0", "~1"))
-        }
+        """Names with at least one generation or slot, whether or not it verifies, sorted."""
+        files = (path.relative_to(self._root).as_posix() for path in self._files())
+        found = {file[: match.start()] for file in files if (match := _ENDING.search(file))}
         return sorted(name for name in found if name.startswith(prefix))
 
     def path(self, name: str) -> Path:
@@ -103,6 +141,9 @@ class FileStore:
     def _generations(self, name: str) -> tuple[Path, Path]:
         stem = str(self._root / _checked(name))
         return Path(f"{stem}~0"), Path(f"{stem}~1")
+
+    def _slot(self, name: str, slot: int) -> Path:
+        return Path(f"{self._root / _checked(name)}~s{range(SLOTS)[slot]}")
 
     def _files(self) -> Iterator[Path]:
         """Every file of ours below the root, those that ``path`` serves left out."""
@@ -118,6 +159,7 @@ class MemoryStore:
     def __init__(self, root: Path | None = None) -> None:
         self._root = root
         self._kept: dict[str, list[bytes]] = {}
+        self._slots: dict[tuple[str, int], bytes] = {}
 
     def write(self, name: str, data: bytes) -> None:
         """Replace a file."""
@@ -131,13 +173,28 @@ class MemoryStore:
         """All generations, newest first."""
         return list(self._kept.get(_checked(name), ()))
 
+    def write_slot(self, name: str, slot: int, pieces: Iterable[Piece]) -> None:
+        """Replace a slot."""
+        key, file = (_checked(name), range(SLOTS)[slot]), io.BytesIO()
+        for offset, data in pieces:
+            file.seek(offset)
+            file.write(data)
+        self._slots[key] = file.getvalue()
+
+    def open_slot(self, name: str, slot: int) -> BinaryIO | None:
+        """A slot to be read, None when absent."""
+        data = self._slots.get((_checked(name), range(SLOTS)[slot]))
+        return None if data is None else io.BytesIO(data)
+
     def remove(self, name: str) -> None:
-        """Remove all generations."""
+        """Remove all generations and slots."""
         self._kept.pop(_checked(name), None)
+        self._slots = {key: data for key, data in self._slots.items() if key[0] != name}
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names with at least one generation, sorted."""
-        return sorted(name for name in self._kept if name.startswith(prefix))
+        """Names with at least one generation or slot, sorted."""
+        found = self._kept.keys() | {name for name, _ in self._slots}
+        return sorted(name for name in found if name.startswith(prefix))
 
     def path(self, name: str) -> Path:
         """A path below the root given; its directory is created. Raises OSError without a root."""
@@ -152,43 +209,7 @@ class MemoryStore:
 def replace_file(path: Path, data: bytes) -> None:
     """Replace a file that carries its own integrity check, as one step. Raises OSError."""
     make_directories(path.parent)
-    fd, temporary = _open_temporary(path)
-    try:
-        write_all(fd, data)
-        os.fsync(fd)
-        temporary.replace(path)
-    except BaseException:
-        _discard(fd, temporary)
-        raise
-    os.close(fd)
-    sync_directory(path.parent)
-
-
-def make_directories(path: Path) -> None:
-    """Create a directory with all above it so that they survive a power cut. Raises OSError."""
-    missing = []
-    while not path.is_dir():
-        missing.append(path)
-        path = path.parent
-    for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)
-        sync_directory(directory.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """Write all of ``data``, however few octets each call takes. Raises OSError."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
+    replace_pieces(path, [(0, data)])
 
 
 def _checked(name: str) -> str:
@@ -234,36 +255,3 @@ def _load(path: Path) -> bytes | None:
     """Data of a generation, or None when it is absent, damaged or unreadable."""
     pieces: list[bytes] = []
     return b"".join(pieces) if _verifies(path, -1, pieces) else None
-
-
-def _open_temporary(current: Path) -> tuple[int, Path]:
-    """A new file beside ``current``, locked so that no other process sweeps it while we write."""
-    fd, name = tempfile.mkstemp(".tmp", f"{current.name.removesuffix('~0')}~", current.parent)
-    path = Path(name)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        swept = os.fstat(fd).st_nlink == 0  # by another process, before the lock
-    except BaseException:
-        _discard(fd, path)
-        raise
-    if not swept:
-        return fd, path
-    os.close(fd)
-    return _open_temporary(current)
-
-
-def _discard(fd: int, temporary: Path) -> None:
-    with suppress(OSError):
-        temporary.unlink()
-    os.close(fd)
-
-
-def _sweep(temporary: Path) -> None:
-    """Remove a temporary file unless its writer lives. What cannot be removed does no harm."""
-    with suppress(OSError):
-        fd = os.open(temporary, os.O_RDONLY)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            temporary.unlink()
-        finally:
-            os.close(fd)

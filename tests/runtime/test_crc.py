@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight.runtime.crc import accelerated, crc32c, extend
+from flight.runtime.crc import accelerated, crc32c, extend, joined
 
 
 def bitwise(data: bytes) -> int:
@@ -38,6 +38,14 @@ def test_the_extension_is_loaded() -> None:
 def test_equals_the_definition_whole_and_in_two_pieces(data: bytes, cut: int) -> None:
     assert crc32c(data) == bitwise(data)
     assert extend(crc32c(data[:cut]), memoryview(data)[cut:]) == bitwise(data)
+
+
+@given(st.lists(st.binary(max_size=70), max_size=6))
+def test_of_parts_joined_is_that_of_the_whole(parts: list[bytes]) -> None:
+    crc = 0
+    for part in parts:
+        crc = joined(crc, crc32c(part), len(part))
+    assert crc == bitwise(b"".join(parts))
 
 
 def test_every_contiguous_buffer() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flight.runtime import files
 from flight.runtime import store as module
 from flight.runtime.store import FileStore
 
@@ -47,11 +48,13 @@ class Death:
                 real(arguments[0], octets[: len(octets) // 2])
             if last and self.how in ("before", "half"):
                 os._exit(KILLED)
-            result = real(*arguments, **named)
-            if name in ("write", "fsync"):
-                self.note(name, arguments[0])
-            if last:
-                self.end()
+            try:
+                result = real(*arguments, **named)
+                if name in ("write", "fsync"):
+                    self.note(name, arguments[0])
+            finally:  # also when the call failed, as that of a file that is not there
+                if last:
+                    self.end()
             return result
 
         return call
@@ -276,7 +279,7 @@ def test_a_temporary_file_swept_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FileStore(tmp_path)
-    real = module.fcntl.flock
+    real = files.fcntl.flock
     swept: list[Path] = []
 
     def flock(fd: int, operation: int) -> None:
@@ -285,7 +288,7 @@ def test_a_temporary_file_swept_before_it_was_locked_is_made_again(
             swept[0].unlink()
         real(fd, operation)
 
-    monkeypatch.setattr(module.fcntl, "flock", flock)
+    monkeypatch.setattr(files.fcntl, "flock", flock)
     store.write("a", NEW)
     assert len(swept) == 1
     assert store.read("a") == NEW

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flight.runtime import store as module
+from flight.runtime import files
 from flight.runtime.store import FileStore
 
 OLD = b"old generation " * 3
@@ -51,7 +51,7 @@ def refuse_call(monkeypatch: pytest.MonkeyPatch, refused: int, code: int) -> lis
 
     for name in SYSCALLS:
         monkeypatch.setattr(os, name, wrap(name, getattr(os, name)))
-    monkeypatch.setattr(module.fcntl, "flock", wrap("flock", module.fcntl.flock))
+    monkeypatch.setattr(files.fcntl, "flock", wrap("flock", files.fcntl.flock))
     return seen
 
 
