@@ -44,6 +44,11 @@ class Downlink:
         if self.sender is not None:
             self.sender.receive(pdu, now)
 
+    def file_pdu(self, pdu: bytes) -> None:
+        """Queue a CFDP PDU; one that finds no room is lost, and the peer asks again."""
+        packet = SpacePacket(Apid.FILES, False, self._count(Apid.FILES), pdu, secondary=False)
+        self._framer.add(VirtualChannel.FILES, packet.pack())
+
     def due(self, now: float, clcw: Clcw) -> list[bytes]:
         """Frames that the transmitter can take now, at its rate."""
         self._free_at = max(self._free_at, now - BURST)
@@ -64,7 +69,5 @@ class Downlink:
             pdu = self.sender.next_pdu(now)
             if pdu is None:
                 break
-            number = self._count(Apid.FILES)
-            packet = SpacePacket(Apid.FILES, False, number, pdu, secondary=False)
-            self._framer.add(VirtualChannel.FILES, packet.pack())
+            self.file_pdu(pdu)
         return self._framer.has_data

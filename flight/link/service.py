@@ -18,48 +18,48 @@ from flight.dictionary.telemetry import (
     CommandLedger,
     CommandStage,
     DownlinkQueue,
+    EnvironmentStatus,
     EventReport,
     Housekeeping,
     LinkStatus,
     NodeState,
+    ScrubMap,
+    ScrubStatus,
     TaskStatus,
     TelecommandReceived,
 )
+from flight.dictionary.uploads import FileUplinked, ProgramStatus, UplinkRefused
 from flight.link import services
-from flight.link.cfdp.codes import CfdpError, ConditionCode
+from flight.link.cfdp.codes import CfdpError, ConditionCode, Direction
+from flight.link.cfdp.filestore import StoredFile
 from flight.link.cfdp.pdu import parse
+from flight.link.cfdp.receiver import Receiver
 from flight.link.cfdp.sender import Sender
 from flight.link.cfdp.settings import Settings
 from flight.link.channels import Entity, VirtualChannel
 from flight.link.downlink import Downlink
+from flight.link.staging import Staging
 from flight.link.uplink import FilePdu, Uplink
-from flight.runtime.crc import crc32c
 from flight.runtime.service import Context, Port, Service, subscribes
 
 TICK = 0.01  # s between looks at the transmitter
 MOST_PINGS = 64
 RETRY = 1.0  # s before a file whose transfer ended badly is sent again
-REPORTED = (BoardReadings, Budget, CommandLedger, Housekeeping, LinkStatus, NodeState, TaskStatus)
-
-
-class StoredFile:
-    """A stored file as CFDP reads it."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def size(self) -> int:
-        """Length in octets."""
-        return len(self._data)
-
-    def read(self, offset: int, n: int) -> bytes:
-        """``n`` octets from ``offset``."""
-        return self._data[offset : offset + n]
-
-    def checksum(self) -> int:
-        """CRC-32C of the whole."""
-        return crc32c(self._data)
+UPLINKS = 4  # files that may come up at the same time; each is held in memory
+SILENCE = 60.0  # s after which a file of which nothing came may make room for another
+REPORTED = (
+    BoardReadings,
+    Budget,
+    CommandLedger,
+    EnvironmentStatus,
+    Housekeeping,
+    LinkStatus,
+    NodeState,
+    ProgramStatus,
+    ScrubMap,
+    ScrubStatus,
+    TaskStatus,
+)
 
 
 class Link(Service):
@@ -75,6 +75,13 @@ class Link(Service):
             parameters.frame_size,
             parameters.downlink_rate,
             parameters.idle_period,
+        )
+        self._staging = Staging(context.store)
+        self._receiver = Receiver(
+            Entity.NODE,
+            self._staging,
+            Settings(round_trip=parameters.round_trip, inactivity=SILENCE),
+            UPLINKS,
         )
         self._port: Port | None = None
         self._file = ""
@@ -97,10 +104,7 @@ class Link(Service):
     def _received(self, datagram: bytes) -> None:
         packet = self._uplink.feed(datagram)
         if isinstance(packet, FilePdu):
-            try:
-                self._downlink.answer(parse(packet.data), self.context.clock.now())
-            except CfdpError:
-                self._uplink.counters["packet"] += 1
+            self._file_pdu(packet.data)
         elif packet is not None:
             if packet.service == services.TEST and len(self._pings) < MOST_PINGS:
                 self._pings.add(packet.request_id)
@@ -108,12 +112,35 @@ class Link(Service):
                 TelecommandReceived(packet.request_id, packet.service, packet.subtype, packet.data)
             )
 
+    def _file_pdu(self, raw: bytes) -> None:
+        now = self.context.clock.now()
+        try:
+            pdu = parse(raw)
+        except CfdpError:
+            self._uplink.counters["packet"] += 1
+            return
+        if pdu.direction is Direction.TOWARDS_SENDER:
+            self._downlink.answer(pdu, now)
+        else:
+            self._feed_back(self._receiver.receive(raw, now))
+
+    def _feed_back(self, pdus: list[bytes]) -> None:
+        """Send what the receiver has to say, and report what became of files."""
+        for pdu in pdus:
+            self._downlink.file_pdu(pdu)
+        for done in self._receiver.delivered():
+            self.context.event(FileUplinked(done.name, done.size))
+        for refusal in self._staging.refusals:
+            self.context.event(UplinkRefused(refusal.name, refusal.reason, refusal.detail))
+        self._staging.refusals.clear()
+
     # Down.
 
     def _transmit(self) -> None:
         assert self._port is not None
         now = self.context.clock.now()
         self._follow_file(now)
+        self._feed_back(self._receiver.tick(now))
         for frame in self._downlink.due(now, self._uplink.farm.clcw()):
             self._port.send(frame)
 

@@ -1,4 +1,4 @@
-"""Packing of a class mask: few distinct values, few bits per pixel, then zlib."""
+"""Packing of a result: few distinct values take few bits each; then, or as they are, zlib."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flight.dictionary.product import FORMAT, Product, Provenance, bits_per_value, deflate
+
+FEW = 16  # distinct values that half an octet tells apart
 
 
 def pack_codes(codes: npt.NDArray[np.uint8], bits: int) -> bytes:
@@ -20,13 +22,11 @@ def pack_codes(codes: npt.NDArray[np.uint8], bits: int) -> bytes:
 
 
 def pack(result: npt.NDArray[np.uint8], provenance: Provenance) -> Product:
-    """Product of a uint8 array of any shape."""
-    values, codes = np.unique(result, return_inverse=True)
-    packed = pack_codes(codes.astype(np.uint8), bits_per_value(len(values)))
-    return Product(
-        FORMAT,
-        provenance,
-        tuple(int(value) for value in values),
-        result.shape,
-        deflate(packed),
-    )
+    """Product of a uint8 array of any shape: coded when it is a mask, plain octets otherwise."""
+    values = np.flatnonzero(np.bincount(result.reshape(-1), minlength=256))
+    if len(values) > FEW:
+        return Product(FORMAT, provenance, (), result.shape, deflate(result.tobytes()))
+    codes = np.zeros(256, np.uint8)
+    codes[values] = np.arange(len(values))
+    packed = pack_codes(codes[result], bits_per_value(len(values)))
+    return Product(FORMAT, provenance, tuple(values.tolist()), result.shape, deflate(packed))

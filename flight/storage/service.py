@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 import msgspec
 
-from flight.dictionary.commands import FileDelivered, ResendProduct, StoreProduct
-from flight.dictionary.enums import Reason
+from flight.dictionary.bundle import BundleError
+from flight.dictionary.commands import (
+    ActivateProgram,
+    FileDelivered,
+    InstallProgram,
+    ResendProduct,
+    RollBackProgram,
+    StoreProduct,
+)
+from flight.dictionary.enums import ProgramState, Reason
 from flight.dictionary.parameters import StorageParameters
 from flight.dictionary.product import Provenance
 from flight.dictionary.registry import Telemetry
+from flight.dictionary.shelf import Installed, ShelfError
+from flight.dictionary.uploads import (
+    ProgramActivated,
+    ProgramInstalled,
+    ProgramRefused,
+    ProgramStatus,
+)
 from flight.runtime.service import Context, Refused, Service, Timer, handles, subscribes
 from flight.storage.products import Products, product_name
+from flight.storage.programs import ProgramStore
 from flight.storage.queue import QueueFull
 from flight.storage.recorded import RECORDED
 from flight.storage.recorder import Recorder
 
+PROGRAM_PERIOD = 10.0  # s between reports of the installed programs
+
 
 class Storage(Service):
-    """Recorder, product store and downlink queue."""
+    """Recorder, product store, downlink queue and installed programs."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._recorder = Recorder(context)
         self._products = Products(context.store)
+        keys = [bytes.fromhex(key) for key in context.settings.get("program_keys", ())]
+        self._programs = ProgramStore(context.store, keys)
         self._sync: Timer | None = None
         self._sync_period = math.nan
 
     def start(self) -> None:
-        """Offer the head of the queue."""
+        """Offer the head of the queue; look whether the installed programs may be used."""
         self.context.every(1.0, self._tick)
+        self.context.every(PROGRAM_PERIOD, self._tell_programs)
+        self._load_programs()
         self._pace()
         self._offer()
 
@@ -94,3 +118,68 @@ class Storage(Service):
 
     def _offer(self) -> None:
         self.context.publish(self._products.downlinks.head())
+
+    # Programs.
+
+    def _load_programs(self) -> None:
+        try:
+            faulty = self._programs.load()
+        except ShelfError as error:
+            self.context.event(ProgramRefused("shelf", error.reason, error.detail))
+            return
+        except OSError as error:
+            self.context.event(ProgramRefused("shelf", Reason.NO_SPACE, _line(error)))
+            return
+        for installed, fault in faulty:
+            name = f"{installed.manifest.name} {installed.version}"
+            self.context.event(ProgramRefused(name, Reason.CORRUPT, fault))
+        self._tell_programs()
+
+    @handles(InstallProgram)
+    def _install(self, command: InstallProgram) -> None:
+        with self._refusing(command.file):
+            installed = self._programs.install(command.file)
+        name, sha = installed.manifest.name, installed.sha256[:16]
+        self.context.event(ProgramInstalled(name, installed.version, sha))
+        self._tell_programs()
+
+    @handles(ActivateProgram)
+    def _activate(self, command: ActivateProgram) -> None:
+        with self._refusing(f"{command.name} {command.version}"):
+            self._turned(self._programs.activate(command.name, command.version))
+
+    @handles(RollBackProgram)
+    def _roll_back(self, command: RollBackProgram) -> None:
+        with self._refusing(command.name):
+            self._turned(self._programs.roll_back(command.name))
+
+    def _turned(self, installed: Installed) -> None:
+        self.context.event(ProgramActivated(installed.manifest.name, installed.version))
+        self._tell_programs()
+
+    @contextlib.contextmanager
+    def _refusing(self, what: str) -> Iterator[None]:
+        """Turn whatever prevents a change into an event and a refusal."""
+        try:
+            yield
+        except (BundleError, ShelfError) as error:
+            reason, detail = error.reason, error.detail
+        except OSError as error:
+            reason, detail = Reason.NO_SPACE, _line(error)
+        else:
+            return
+        self.context.event(ProgramRefused(what, reason, detail))
+        raise Refused(reason, detail)
+
+    def _tell_programs(self) -> None:
+        for installed, active in self._programs.shelf.installed():
+            manifest = installed.manifest
+            state = ProgramState.QUARANTINED if installed.fault else ProgramState.INSTALLED
+            sha, size = installed.sha256[:16], installed.size
+            self.context.publish(
+                ProgramStatus(manifest.name, installed.version, state, active, size, sha)
+            )
+
+
+def _line(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -21,8 +21,12 @@ CREATE INDEX IF NOT EXISTS stages_command ON stages (command);
 CREATE TABLE IF NOT EXISTS packets (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, fields TEXT NOT NULL,
     board_ns INTEGER NOT NULL, utc_ns INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS packets_name ON packets (name);
 CREATE TABLE IF NOT EXISTS tasks (
     task INTEGER PRIMARY KEY, fields TEXT NOT NULL, utc_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS programs (
+    name TEXT NOT NULL, version INTEGER NOT NULL, fields TEXT NOT NULL, utc_ns INTEGER NOT NULL,
+    PRIMARY KEY (name, version));
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, severity TEXT NOT NULL, source TEXT NOT NULL,
     text TEXT NOT NULL, fields TEXT NOT NULL, board_ns INTEGER NOT NULL, utc_ns INTEGER NOT NULL);
@@ -92,6 +96,13 @@ class Archive:
         """Record the last known status of a task."""
         self._database.execute(
             "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?)", (task, json.dumps(fields), utc_ns)
+        )
+
+    def set_program(self, name: str, version: int, fields: dict[str, Any], utc_ns: int) -> None:
+        """Record the last known status of a version of a program."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO programs VALUES (?, ?, ?, ?)",
+            (name, version, json.dumps(fields), utc_ns),
         )
 
     def add_event(

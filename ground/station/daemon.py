@@ -11,6 +11,7 @@ from typing import Any
 from flight.console.exits import Exit, Stop
 from flight.dictionary.enums import Stage
 from flight.dictionary.layout import LayoutError
+from flight.link.staging import LARGEST
 from flight.runtime.clock import SystemClock
 from ground.commanding import build_command
 from ground.datagram import Address, DatagramSocket
@@ -20,6 +21,7 @@ from ground.station.happenings import NoAnswer
 from ground.station.inbox import Inbox
 from ground.station.jsonform import KIND
 from ground.station.lock import DirectoryLock
+from ground.station.outbox import OutboxFull
 from ground.station.recorder import Recorder
 from ground.station.records import Records
 from ground.station.session import LinkSession, QueueFull
@@ -28,6 +30,7 @@ from ground.station.settings import StationSettings
 PERIOD = 0.01
 COMMIT_PERIOD = 0.5
 AT_ONCE = ("stage", "file")
+TRANSACTIONS = 1 << 32
 
 
 class Station:
@@ -47,7 +50,9 @@ class Station:
         self._control = ControlServer(folder / "control.sock", self._handle)
         self._archive = Archive(folder / "archive.sqlite", self._clock.utc_ns())
         inbox = Inbox(folder / "inbox")
-        self._session = LinkSession(settings, inbox, self._archive.take_sequence)
+        # Milliseconds of UTC: the node may still know the transactions of an earlier run.
+        first = self._clock.utc_ns() // 1_000_000 % TRANSACTIONS
+        self._session = LinkSession(settings, inbox, self._archive.take_sequence, first)
         self._recorder = Recorder(self._archive, inbox)
         self._socket: DatagramSocket | None = None
         self._listen = listen
@@ -108,12 +113,14 @@ class Station:
         match request:
             case {"verb": "send", "command": str(name), "arguments": dict(values)}:
                 return self._send(name, {str(key): str(each) for key, each in values.items()})
+            case {"verb": "put", "path": str(path), "name": str(name)}:
+                return self._put(Path(path), name)
             case {"verb": "watch", "kinds": list(kinds)}:
                 return self._watch({str(kind) for kind in kinds}, peer)
             case {"verb": "status"}:
                 statistics = self._session.statistics()
                 return {"ok": True, "link": self._session.link_up, **statistics}
-        return {"ok": False, "code": Exit.USAGE, "error": "verbs: send, watch, status"}
+        return {"ok": False, "code": Exit.USAGE, "error": "verbs: send, put, watch, status"}
 
     def _send(self, name: str, values: dict[str, str]) -> dict[str, Any]:
         try:
@@ -126,6 +133,18 @@ class Station:
         self._archive.add_command(request, name, values, self._clock.utc_ns())
         self._record(self._clock.now())  # durable before it is confirmed
         return {"ok": True, "request": request, "link": self._session.link_up}
+
+    def _put(self, path: Path, name: str) -> dict[str, Any]:
+        """Queue a file of this machine for the node. It is read now; it may change later."""
+        try:
+            with path.open("rb") as file:
+                data = file.read(LARGEST + 1)
+            transaction = self._session.send_file(name, data)
+        except OSError as error:
+            return {"ok": False, "code": Exit.USAGE, "error": f"{path}: {error.strerror}"}
+        except (OutboxFull, ValueError) as error:
+            return {"ok": False, "code": Exit.REFUSED_ON_GROUND, "error": f"refused: {error}"}
+        return {"ok": True, "transaction": transaction, "link": self._session.link_up}
 
     def _watch(self, kinds: set[str], peer: Peer) -> dict[str, Any]:
         unknown = kinds - set(KIND.values())

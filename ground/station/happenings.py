@@ -71,6 +71,21 @@ class FileDelivered:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUplink:
+    """Octets of a file that were sent up at least once.
+
+    ``outcome`` is empty until the transfer has ended, then the condition code of CFDP by name:
+    NO_ERROR when the node has kept the file.
+    """
+
+    transaction: int
+    name: str
+    sent: int
+    size: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChanged:
     """Telemetry frames began to arrive, or ceased."""
 
@@ -84,5 +99,6 @@ Happening = (
     | EventReceived
     | FileProgress
     | FileDelivered
+    | FileUplink
     | LinkChanged
 )

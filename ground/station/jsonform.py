@@ -14,6 +14,7 @@ from ground.station.happenings import (
     EventReceived,
     FileDelivered,
     FileProgress,
+    FileUplink,
     Happening,
     LinkChanged,
     NoAnswer,
@@ -28,6 +29,7 @@ KIND: dict[type, str] = {
     EventReceived: "event",
     FileProgress: "progress",
     FileDelivered: "file",
+    FileUplink: "uplink",
     LinkChanged: "link",
 }
 

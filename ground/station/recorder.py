@@ -6,6 +6,7 @@ from typing import Any
 
 from flight.dictionary.product import Provenance
 from flight.dictionary.telemetry import TaskStatus
+from flight.dictionary.uploads import ProgramStatus
 from ground.station.archive import Archive
 from ground.station.happenings import (
     EventReceived,
@@ -67,6 +68,9 @@ class Recorder:
         self._archive.add_packet(happening.packet, fields, happening.board_ns, utc_ns)
         if isinstance(happening.message, TaskStatus):
             self._archive.set_task(happening.message.task, fields, utc_ns)
+        elif isinstance(happening.message, ProgramStatus):
+            program = happening.message
+            self._archive.set_program(program.name, program.version, fields, utc_ns)
 
     def _event(self, happening: EventReceived, utc_ns: int) -> None:
         self._archive.add_event(

@@ -59,6 +59,20 @@ class Records:
         rows = self._all("SELECT fields, utc_ns FROM tasks ORDER BY task DESC")
         return [json.loads(row["fields"]) | {"utc_ns": row["utc_ns"]} for row in rows]
 
+    def newest(self, packet: str, limit: int) -> list[Record]:
+        """The newest packets of a kind, newest first."""
+        rows = self._all(
+            "SELECT fields, utc_ns FROM packets WHERE name = ? ORDER BY id DESC LIMIT ?",
+            packet,
+            limit,
+        )
+        return [json.loads(row["fields"]) | {"utc_ns": row["utc_ns"]} for row in rows]
+
+    def programs(self) -> list[Record]:
+        """Last known status of all versions of uplinked programs, by name and version."""
+        rows = self._all("SELECT fields, utc_ns FROM programs ORDER BY name, version")
+        return [json.loads(row["fields"]) | {"utc_ns": row["utc_ns"]} for row in rows]
+
     def files(self) -> list[Record]:
         """Received files, newest first; a name received twice is listed once."""
         rows = self._all(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from flight.dictionary.registry import Command, item
 from flight.link import services
-from flight.link.cfdp import Filestore, Receiver, Settings
+from flight.link.cfdp import CfdpError, Filestore, Receiver, Settings, parse, towards_sender
 from flight.link.channels import Apid, Entity, VirtualChannel
 from flight.link.errors import LinkError
 from flight.link.fop import Fop
@@ -18,6 +18,7 @@ from flight.link.tc import TcFrame
 from flight.link.tm import TmDeframer
 from ground.station.downlink import Reports
 from ground.station.happenings import FileDelivered, FileProgress, Happening, LinkChanged
+from ground.station.outbox import Outbox
 from ground.station.settings import ATTEMPTS, SILENCE, StationSettings
 from ground.station.uplink import Uplink
 from ground.station.verification import Tracker
@@ -32,14 +33,19 @@ class QueueFull(Exception):
 
 
 class LinkSession:
-    """Telecommands up through COP-1, reports and files down, feedback of files up.
+    """Telecommands up through COP-1, files up and down, reports down.
 
-    ``sequence`` gives the next telecommand sequence count. All times are monotonic seconds of the
-    caller. While no telemetry arrives the link is down: telecommands wait and nothing times out.
+    ``sequence`` gives the next telecommand sequence count, ``first`` is the transaction number of
+    the first file that goes up. All times are monotonic seconds of the caller. While no telemetry
+    arrives the link is down: telecommands and files wait and nothing times out.
     """
 
     def __init__(
-        self, settings: StationSettings, filestore: Filestore, sequence: Callable[[], int]
+        self,
+        settings: StationSettings,
+        filestore: Filestore,
+        sequence: Callable[[], int],
+        first: int = 1,
     ) -> None:
         self.counters: Counter[str] = Counter()
         self.link_up = False
@@ -59,13 +65,14 @@ class LinkSession:
             filestore,
             Settings(round_trip=settings.file_round_trip, nak_pdu=NAK_SIZE),
         )
-        self._uplink = Uplink(settings.uplink_rate)
+        self._outbox = Outbox(settings.file_round_trip, first)
+        self._uplink = Uplink(settings.uplink_rate, self._file_frame)
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._outgoing: list[bytes] = []
         # One list for all parts, so that it keeps the order of events.
         self._happenings = self.tracker.happenings
         self._heard = -math.inf
-        self._feedback_count = 0
+        self._pdus = 0  # of files, both directions
         self._progress: dict[int, int] = {}
         self._progress_due = -math.inf
 
@@ -84,6 +91,13 @@ class LinkSession:
         self.tracker.queued(packet.request_id, item(command).name, raw)
         self._waiting.append((packet.request_id, raw))
         return packet.request_id
+
+    def send_file(self, name: str, data: bytes) -> int:
+        """Queue a file for the node and return its transaction number.
+
+        Raises OutboxFull; ValueError for a name or a size that no node takes.
+        """
+        return self._outbox.add(name, data)
 
     def on_frame(self, datagram: bytes, now: float) -> None:
         """Take one datagram from the downlink."""
@@ -105,11 +119,17 @@ class LinkSession:
             if packet.apid == Apid.NODE:
                 self._reports.take(raw)
             elif packet.apid == Apid.FILES and not packet.telecommand:
-                self._feed_back(self._receiver.receive(packet.data, now))
+                self._on_pdu(packet.data, now)
             else:
                 self.counters["packets_other"] += 1
-        except LinkError:
+        except (LinkError, CfdpError):
             self.counters["packets_bad"] += 1
+
+    def _on_pdu(self, raw: bytes, now: float) -> None:
+        if towards_sender(raw):
+            self._outbox.receive(parse(raw), now)
+        else:
+            self._feed_back(self._receiver.receive(raw, now))
 
     def tick(self, now: float) -> None:
         """Run everything that time drives; call it at least every 20 ms."""
@@ -166,10 +186,18 @@ class LinkSession:
 
     def _feed_back(self, pdus: list[bytes]) -> None:
         for pdu in pdus:
-            packet = SpacePacket(Apid.FILES, True, self._feedback_count, pdu, secondary=False)
-            self._feedback_count += 1
-            spacecraft, channel = self._settings.spacecraft, VirtualChannel.FILES
-            self._uplink.add_feedback(TcFrame(spacecraft, channel, 0, packet.pack(), bypass=True))
+            self._uplink.add_feedback(self._frame(pdu))
+
+    def _file_frame(self, now: float) -> TcFrame | None:
+        """Next frame of the file that goes up."""
+        pdu = self._outbox.next_pdu(now)
+        return None if pdu is None else self._frame(pdu)
+
+    def _frame(self, pdu: bytes) -> TcFrame:
+        packet = SpacePacket(Apid.FILES, True, self._pdus, pdu, secondary=False)
+        self._pdus += 1
+        spacecraft, channel = self._settings.spacecraft, VirtualChannel.FILES
+        return TcFrame(spacecraft, channel, 0, packet.pack(), bypass=True)
 
     def _watch_files(self, now: float) -> None:
         delivered = self._receiver.delivered()
@@ -180,6 +208,8 @@ class LinkSession:
                 if self._progress.get(number) != each.received:
                     self._happenings.append(FileProgress(each.name, each.received, each.size))
             self._progress = {number: each.received for number, each in current.items()}
+            self._happenings += self._outbox.progress()
+        self._happenings += self._outbox.ended()
         for done in delivered:
             self._happenings.append(FileProgress(done.name, done.size, done.size))
             self._happenings.append(FileDelivered(done.name, done.size))

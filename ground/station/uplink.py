@@ -1,9 +1,10 @@
-"""Transmitter of the station: telecommand frames before file feedback, at the rate of the link."""
+"""Transmitter of the station: telecommands before files, at the rate of the link."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 
 from flight.link.tc import TcFrame
 
@@ -13,12 +14,15 @@ CREDIT = 0.02
 
 
 class Uplink:
-    """Paces frames. ``dropped`` counts file feedback beyond 256 frames; CFDP repeats it."""
+    """Paces frames: telecommands, then feedback to files that come down, then ``file(now)``, the
+    next frame of a file that goes up. ``dropped`` counts feedback beyond 256 frames; CFDP repeats
+    it."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, file: Callable[[float], TcFrame | None]) -> None:
         self.sent = 0
         self.dropped = 0
         self._rate = rate
+        self._file = file
         self._commands: deque[TcFrame] = deque()
         self._feedback: deque[TcFrame] = deque()
         self._free = -math.inf
@@ -43,9 +47,12 @@ class Uplink:
         """Return the frames whose turn has come by ``now`` s."""
         released: list[TcFrame] = []
         self._free = max(self._free, now - CREDIT)
-        while self._free <= now and (self._commands or self._feedback):
-            frame = (self._commands or self._feedback).popleft()
+        while self._free <= now and (frame := self._next(now)) is not None:
             self._free += len(frame.pack()) * 8 / self._rate
             released.append(frame)
         self.sent += len(released)
         return released
+
+    def _next(self, now: float) -> TcFrame | None:
+        queue = self._commands or self._feedback
+        return queue.popleft() if queue else self._file(now)

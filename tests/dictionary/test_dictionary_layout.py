@@ -70,8 +70,9 @@ def test_round_trip_agrees_with_a_second_encoder(item: Item[Any]) -> None:
 
 
 def test_octets_of_a_command_are_what_the_reference_page_says() -> None:
-    message = RunTask("cloud", "demo", Level.TMR, 7, 0x01020304)
+    message = RunTask("cloud", "demo", Level.TMR, 7, 0x01020304, "tile=16", "later", 3, 90, True)
     expected = b"cloud".ljust(32, b"\0") + b"demo".ljust(32, b"\0") + b"\x03\x07\x01\x02\x03\x04"
+    expected += b"tile=16".ljust(128, b"\0") + b"later".ljust(32, b"\0") + b"\x03\0\0\0\x5a\x01"
     assert layout.pack(message) == expected
 
 

@@ -99,7 +99,7 @@ def test_reasons_of_refusal() -> None:
     assert refused(8, 1, good + b"\0") is Reason.FORMAT
     for short in truncations(good):
         assert refused(8, 1, short) is Reason.FORMAT
-    assert refused(8, 1, good[:-5] + b"\x0a" + good[-4:]) is Reason.RANGE  # priority 10
+    assert refused(8, 1, good[:67] + b"\x0a" + good[68:]) is Reason.RANGE  # priority 10
     assert refused(8, 1, good[:-6] + b"\x09" + good[-5:]) is Reason.RANGE  # level 9
     _, _, named = services.telecommand(SetParameter("executor.redo_limit", 3.0))
     assert refused(8, 1, b"\0\5\x80" + named[3:]) is Reason.RANGE  # not ASCII

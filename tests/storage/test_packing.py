@@ -51,9 +51,22 @@ def test_three_classes_take_two_bits() -> None:
     assert len(product(mask).packed) < 64 * 64 // 4 + 64
 
 
+@pytest.mark.parametrize(("values", "table"), [(16, 16), (17, 0), (256, 0)])
+def test_only_masks_have_a_table_of_values(values: int, table: int) -> None:
+    result = np.random.default_rng(2).permutation(4096).astype(np.uint32) % values
+    packed = product(result.astype(np.uint8))
+    assert len(packed.values) == table
+    assert np.array_equal(unpack(packed), result)
+
+
+def test_a_stream_that_is_compressed_already_hardly_grows() -> None:
+    stream = np.random.default_rng(3).integers(0, 256, 100_000, np.uint8)
+    assert len(product(stream).packed) < 100_100
+
+
 def test_a_changed_octet_is_seen_by_the_digest() -> None:
-    whole = product(np.arange(64, dtype=np.uint8).reshape(8, 8))
-    other = product(np.arange(1, 65, dtype=np.uint8).reshape(8, 8))
+    codes = np.arange(64, dtype=np.uint8).reshape(8, 8) % 8
+    whole, other = product(codes), product(codes + 1)
     forged = msgspec.structs.replace(whole, values=other.values)
     with pytest.raises(ProductError):
         unpack(forged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from flight.link.cfdp.checksum import Checksum
+from flight.link.cfdp.checksum import Checksum, crc32c
 
 _BLOCK = 1 << 16
 _MAX_NAME = 255
@@ -22,6 +22,26 @@ class Readable(Protocol):
 
     def checksum(self) -> int:
         """CRC-32C of the whole file."""
+
+
+class StoredFile:
+    """A file that is held in memory, as a sender reads it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        """Length in octets."""
+        return len(self._data)
+
+    def read(self, offset: int, n: int) -> bytes:
+        """``n`` octets from ``offset``."""
+        return self._data[offset : offset + n]
+
+    def checksum(self) -> int:
+        """CRC-32C of the whole."""
+        return crc32c(self._data)
 
 
 class Sink(Protocol):

@@ -1,0 +1,57 @@
+"""Handing a file to the station and following it to the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flight.console.exits import Exit, Stop
+from flight.runtime.clock import SystemClock
+from ground.cli.display import Display
+from ground.jsonlines import ControlClient
+
+DELIVERED = "NO_ERROR"
+UNANSWERED = "POSITIVE_ACK_LIMIT_REACHED"
+
+
+class Sending:
+    """One file on its way up."""
+
+    def __init__(self, client: ControlClient, path: Path, name: str) -> None:
+        """Queue it; the watch begins first, so that its end is not missed. Raises Stop: 2 when
+        the station cannot read the file, 3 when no node would take it."""
+        self._client = client
+        client.request({"verb": "watch", "kinds": ["uplink", "link"]})
+        reply = client.request({"verb": "put", "path": str(path.resolve()), "name": name})
+        self.name = name
+        self.transaction: int = reply["transaction"]
+        self.link: bool = reply["link"]
+        self.size = 0
+
+    def finish(self, display: Display, timeout: float) -> None:
+        """Follow the file until the node has kept it.
+
+        Raises Stop: 4 when the node refused it, 5 when it did not answer, 6 when the link is down.
+        """
+        clock = SystemClock()
+        deadline = clock.now() + timeout
+        while (remaining := deadline - clock.now()) > 0:
+            line = self._client.receive(remaining)
+            if line is not None and self._ended(line, display):
+                return
+        if not self.link:
+            raise Stop(Exit.DOWN, f"link down for {timeout:g} s; {self.name} waits")
+        raise Stop(Exit.NO_ANSWER, f"{self.name} is not on board after {timeout:g} s")
+
+    def _ended(self, line: dict[str, Any], display: Display) -> bool:
+        if line["happening"] == "link":
+            self.link = line["up"]
+            return False
+        if line["transaction"] != self.transaction:
+            return False
+        self.size = line["size"]
+        display.file({"name": self.name, "received": line["sent"], "size": self.size})
+        if line["outcome"] in ("", DELIVERED):
+            return bool(line["outcome"])
+        code = Exit.NO_ANSWER if line["outcome"] == UNANSWERED else Exit.REFUSED_ON_BOARD
+        raise Stop(code, f"{self.name} is not on board: {line['outcome']}")

@@ -1,0 +1,1 @@
+"""Program bundles on the ground: keys and packing."""
