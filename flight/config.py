@@ -18,6 +18,7 @@ from flight.runtime.port import parse_endpoint
 
 MOST_SEED = 2**32 - 1
 _MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class ConfigError(ValueError):
@@ -39,6 +40,10 @@ def _path(value: Any) -> bool:
     return isinstance(value, str) and value != "" and "\0" not in value
 
 
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 def _table(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -49,19 +54,39 @@ def _models(value: Any) -> bool:
     )
 
 
+def _keys(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(key, str) and _KEY.fullmatch(key) for key in value
+    )
+
+
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_whole(MOST_SEED), f"a whole number from 0 to {MOST_SEED}"),
     "link.spacecraft": (_whole(1023), "a whole number from 0 to 1023"),
     "link.space.listen": (_endpoint, "HOST:PORT"),
     "link.space.peer": (_endpoint, "HOST:PORT"),
     "executor.payload": (_path, "a folder"),
+    "executor.canary.program": (_name, "a program"),
+    "executor.canary.scene": (_name, "a scene of the payload folder"),
     "inference.models": (_path, "a folder"),
     "inference.active": (_models, "a list of model names of a-z, 0-9 and -"),
     "governor.board": (_path, "a file"),
     "governor.levels": (_table, "a table"),
+    "storage.program_keys": (_keys, "a list of public keys of 64 hexadecimal digits"),
+    "radiation.tle": (_path, "a file"),
+    "radiation.flux": (_path, "a file"),
     "parameters": (_table, "a table"),
 }
-_OPTIONAL = {"seed", "governor.levels", "parameters"}
+_OPTIONAL = {
+    "seed",
+    "executor.canary.program",
+    "executor.canary.scene",
+    "governor.levels",
+    "radiation.tle",
+    "radiation.flux",
+    "storage.program_keys",
+    "parameters",
+}
 _TABLES = {name.rpartition(".")[0] for name in _RULES if "." in name} | {"link"}
 _SHOWN = 60
 
@@ -86,6 +111,10 @@ def load(path: Path) -> dict[str, Any]:
     base = path.resolve().parent
     for service, field in (("executor", "payload"), ("inference", "models")):
         settings[service][field] = str(base / settings[service][field])
+    radiation = settings.setdefault("radiation", {})
+    if len(radiation) == 1:
+        raise ConfigError(f"{path}: radiation needs both tle and flux, or neither")
+    settings["radiation"] = {name: str(base / value) for name, value in radiation.items()}
     settings["governor"]["board"] = _board(base / settings["governor"]["board"])
     return settings
 

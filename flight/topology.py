@@ -8,6 +8,7 @@ from flight.dictionary.telemetry import (
     CommandLedger,
     CommandStage,
     DownlinkQueue,
+    EnvironmentStatus,
     EventReport,
     HealthStatus,
     Housekeeping,
@@ -17,13 +18,20 @@ from flight.dictionary.telemetry import (
     ParameterTable,
     ProcessReport,
     RecorderStatus,
+    ScrubMap,
+    ScrubStatus,
     TaskStatus,
     TelecommandReceived,
 )
+from flight.dictionary.uploads import ProgramStatus
 from flight.runtime.table import EXECUTIVE, Row, Table
 from flight.storage.recorded import RECORDED
 
-PROGRAMS = {"cloud-mask": "flight.programs.cloud_mask:CloudMask"}
+PROGRAMS = {
+    "cloud-mask": "flight.programs.cloud_mask:CloudMask",
+    "change-detection": "flight.programs.change_detection:ChangeDetection",
+    "compress": "flight.programs.compress:Compress",
+}
 
 TABLE = Table(
     (
@@ -39,9 +47,13 @@ TABLE = Table(
                 CommandLedger,
                 CommandStage,
                 DownlinkQueue,
+                EnvironmentStatus,
                 EventReport,
                 Housekeeping,
                 NodeState,
+                ProgramStatus,
+                ScrubMap,
+                ScrubStatus,
                 TaskStatus,
             ),
             essential=True,
@@ -58,7 +70,7 @@ TABLE = Table(
             "storage",
             "flight.storage.service:Storage",
             process="core",
-            publishes=(DownlinkQueue, RecorderStatus),
+            publishes=(DownlinkQueue, ProgramStatus, RecorderStatus),
             subscribes=RECORDED,
             essential=True,
         ),
@@ -86,6 +98,13 @@ TABLE = Table(
             essential=True,
         ),
         Row(
+            "radiation",
+            "flight.radiation.service:Radiation",
+            process="radiation",
+            publishes=(EnvironmentStatus, ScrubStatus, ScrubMap),
+            subscribes=(BoardReadings, Budget, EventReport),
+        ),
+        Row(
             "inference",
             "flight.inference.service:ModelStore",
             process="inference",
@@ -97,7 +116,7 @@ TABLE = Table(
             "flight.executor.service:Executor",
             process="executor",
             publishes=(TaskStatus,),
-            subscribes=(BoardReadings, Budget, ModelStatus, NodeState),
+            subscribes=(BoardReadings, Budget, EnvironmentStatus, ModelStatus, NodeState),
             preload=(
                 "flight.executor.replica",
                 "flight.inference.guard",

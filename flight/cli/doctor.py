@@ -174,7 +174,7 @@ def _models(path: Path | None) -> str:
 
 def _payload(path: Path | None) -> str:
     from flight import config
-    from flight.executor.replica import parse_scene
+    from flight.executor.scene import parse_scene
 
     folder = Path(config.load(path or config.default_path())["executor"]["payload"])
     scenes = sorted(folder.glob("*.npz"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from flight.commanding.ledger import Entry, Ledger, digest
@@ -29,14 +31,16 @@ class Commanding(Service):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._ledger = Ledger(context.store)
+        self._left_open = self._ledger.open_entries()  # not what comes before ``start``
         self._parameters = Parameters(context.settings["parameters"], context.store)
         self._mode = Mode.BOOT
+        self._unsaved: OSError | None = None  # why the ledger on disk is behind, if it is
 
     def start(self) -> None:
         """Put the parameters into force; settle what an earlier life left open."""
         self.context.publish(self._parameters.table())
-        self.context.every(1.0, self._summarise)
-        for entry in self._ledger.open_entries():
+        self.context.every(1.0, self._beat)
+        for entry in self._left_open:
             self._resume(entry)
 
     def _resume(self, entry: Entry) -> None:
@@ -72,11 +76,11 @@ class Commanding(Service):
             command = msgspec.structs.replace(command, request=packet.request)
         entry.arguments = ENCODER.encode(command)
         entry.accepted, entry.stage = True, Stage.ACCEPTED
-        try:
-            self._ledger.add(entry)
-        except OSError as error:
+        self._save(lambda: self._ledger.add(entry))
+        # A full disk must not take the node out of command: only what needs the disk is refused.
+        if self._unsaved and isinstance(command, RunTask):
             entry.accepted = False
-            self._refuse(entry, Reason.NO_SPACE, str(error.strerror))
+            self._refuse(entry, _reason(self._unsaved), f"command ledger: {self._unsaved.strerror}")
             return
         self._publish(entry, Stage.ACCEPTED)
         self._execute(entry, command)
@@ -87,10 +91,7 @@ class Commanding(Service):
 
     def _refuse(self, entry: Entry, reason: Reason, why: str) -> None:
         entry.stage, entry.reason = Stage.FAILED, reason
-        try:
-            self._ledger.add(entry)
-        except OSError as error:
-            self.context.event(WriteFailed("command ledger", str(error.strerror)))
+        self._save(lambda: self._ledger.add(entry))
         self.context.event(CommandRefused(entry.request, reason, why))
         self._publish(entry, Stage.FAILED)
 
@@ -127,10 +128,7 @@ class Commanding(Service):
     ) -> None:
         entry.stage, entry.step, entry.reason = stage, max(step, entry.step), reason
         if stage is not Stage.PROGRESS:  # progress comes again by itself
-            try:
-                self._ledger.save()
-            except OSError as error:
-                self.context.event(WriteFailed("command ledger", str(error.strerror)))
+            self._save(self._ledger.save)
         self._publish(entry, stage)
         if stage.final:
             self._summarise()
@@ -138,6 +136,22 @@ class Commanding(Service):
     def _publish(self, entry: Entry, stage: Stage) -> None:
         reason = entry.reason if stage is Stage.FAILED else Reason.NONE
         self.context.publish(CommandStage(entry.request, stage, entry.step, reason, entry.accepted))
+
+    def _save(self, write: Callable[[], None]) -> None:
+        """Persist the ledger. That it cannot be is an event when it begins, and tried again."""
+        try:
+            write()
+        except OSError as error:
+            began, self._unsaved = self._unsaved is None, error
+            if began:
+                self.context.event(WriteFailed("command ledger", str(error.strerror)))
+        else:
+            self._unsaved = None
+
+    def _beat(self) -> None:
+        if self._unsaved:
+            self._save(self._ledger.save)
+        self._summarise()
 
     def _summarise(self) -> None:
         self.context.publish(self._ledger.summary())
@@ -156,7 +170,7 @@ class Commanding(Service):
         try:
             self.context.store.write(f"parameters/{item(value).name}", ENCODER.encode(value))
         except OSError as error:
-            raise Refused(Reason.NO_SPACE, str(error.strerror)) from error
+            raise Refused(_reason(error), str(error.strerror)) from error
         self._parameters.adopt(value)
         self.context.publish(self._parameters.table())
 
@@ -177,6 +191,11 @@ def _asked_for(entry: Entry, status: TaskStatus) -> bool:
     return asked is not None and (
         (asked.program, asked.scene, asked.level) == (status.program, status.scene, status.level)
     )
+
+
+def _reason(error: OSError) -> Reason:
+    """Why the store refused."""
+    return Reason.PERMISSION if isinstance(error, PermissionError) else Reason.NO_SPACE
 
 
 def _exists(parameter: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from flight.dictionary.arrays import ArrayRef
 from flight.dictionary.enums import Level, Reason
-from flight.dictionary.fields import choice, f64, flag, internal, text, u8, u32
+from flight.dictionary.fields import choice, f64, flag, internal, text, u8, u16, u32
 from flight.dictionary.registry import Command, Message, command
 
 
@@ -32,11 +32,32 @@ class RunTask(Command, frozen=True):
     level: Annotated[Level, choice("Redundancy")] = Level.VERIFY
     priority: Annotated[int, u8("", "Higher runs first", hi=9)] = 5
     request: Annotated[int, u32("", "Telecommand request id; filled on board, 0 from ground")] = 0
+    parameters: Annotated[str, text(128, "Program's own, name=value,name=value")] = ""
+    second: Annotated[str, text(32, "Second scene, for programs that compare two")] = ""
+    criticality: Annotated[int, u8("", "Higher is given up later", hi=3)] = 1
+    deadline: Annotated[int, u32("s", "Result wanted this long after acceptance, 0 is none")] = 0
+    calm: Annotated[bool, flag("Run it only between crossings of the anomaly, outside storms")] = (
+        False
+    )
 
 
 @command(3, "task.cancel", "executor")
 class CancelTask(Command, frozen=True):
     """Cancel a queued or running task."""
+
+    task: Annotated[int, u32("", "Task id")]
+
+
+@command(10, "task.suspend", "executor")
+class SuspendTask(Command, frozen=True):
+    """Put a task aside at its next step: its state goes to disk, its processes end."""
+
+    task: Annotated[int, u32("", "Task id")]
+
+
+@command(11, "task.resume", "executor")
+class ResumeTask(Command, frozen=True):
+    """Let a suspended task go on."""
 
     task: Annotated[int, u32("", "Task id")]
 
@@ -82,3 +103,25 @@ class ResendProduct(Command, frozen=True):
     """Queue a stored product for downlink again."""
 
     task: Annotated[int, u32("", "Task id")]
+
+
+@command(20, "program.install", "storage")
+class InstallProgram(Command, frozen=True):
+    """Verify an uplinked program bundle and keep it, not yet active."""
+
+    file: Annotated[str, text(64, "Uplinked file")]
+
+
+@command(21, "program.activate", "storage")
+class ActivateProgram(Command, frozen=True):
+    """Have new tasks run this version of an installed program."""
+
+    name: Annotated[str, text(32, "Program")]
+    version: Annotated[int, u16("", "Version", lo=1)]
+
+
+@command(22, "program.rollback", "storage")
+class RollBackProgram(Command, frozen=True):
+    """Have new tasks run the version that was active before."""
+
+    name: Annotated[str, text(32, "Program")]

@@ -27,6 +27,25 @@ class Level(IntEnum):
 
 
 @unique
+class ResultKind(IntEnum):
+    """What the result of a program is, and so how the ground draws it."""
+
+    MASK = 0  # classes, uint8 of the scene's height and width
+    CHANGE = 1  # classes of change, uint8, one per tile
+    PICTURE = 2  # a compressed picture, a stream of octets
+    EVIDENCE = 3  # no result: MessagePack of Evidence, of a task that was given up
+
+
+@unique
+class Environment(IntEnum):
+    """Radiation environment of the node; a higher one asks for more redundancy."""
+
+    QUIET = 0
+    SAA = 1
+    STORM = 2
+
+
+@unique
 class TaskState(IntEnum):
     """Life of a task on board."""
 
@@ -35,6 +54,7 @@ class TaskState(IntEnum):
     WAITING = 2
     COMPLETED = 3
     FAILED = 4
+    SUSPENDED = 5
 
     @property
     def ended(self) -> bool:
@@ -83,6 +103,7 @@ class Reason(IntEnum):
     PERMISSION = 15
     UNREACHABLE = 16
     CANCELLED = 17
+    POISON = 18
 
 
 @unique
@@ -134,3 +155,11 @@ class ModelState(IntEnum):
     TESTED = 3
     ACTIVE = 4
     QUARANTINED = 5
+
+
+@unique
+class ProgramState(IntEnum):
+    """Whether an installed version of a program may be used."""
+
+    INSTALLED = 0
+    QUARANTINED = 1

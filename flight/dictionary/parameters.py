@@ -20,6 +20,19 @@ class ExecutorParameters(ParameterSet, frozen=True):
         float, f64("s", "Least time between checkpoints", lo=0.0, hi=3600)
     ] = 0.5
     queue_limit: Annotated[int, u8("", "Tasks that may wait", lo=1, hi=200)] = 32
+    task_memory: Annotated[int, u32("MiB", "Address space of one replica", lo=256, hi=1 << 20)] = (
+        4096
+    )
+    task_cpu: Annotated[
+        int, u32("s", "Processor time of one replica, then it is replaced", lo=1, hi=1 << 20)
+    ] = 3600
+    poison_limit: Annotated[
+        int, u8("", "Replicas that one step may end before its task is given up", lo=2, hi=200)
+    ] = 4
+    energy_limit: Annotated[
+        float, f64("J", "Most that one task may take, 0 is any", lo=0, hi=1e9)
+    ] = 0.0
+    canary_every: Annotated[int, u8("", "Tasks between known-answer runs, 0 never", hi=200)] = 16
 
 
 @parameters(2, "governor")
@@ -82,3 +95,31 @@ class StorageParameters(ParameterSet, frozen=True):
     ] = 0.5
     segment_size: Annotated[int, u32("B", "Recorder segment", lo=65536, hi=2**30)] = 16 * 2**20
     segments: Annotated[int, u8("", "Recorder segments kept", lo=2, hi=255)] = 16
+
+
+@parameters(6, "radiation")
+class RadiationParameters(ParameterSet, frozen=True):
+    """Scrubbing and the radiation environment."""
+
+    upset_rate: Annotated[
+        float, f64("1/bit/day", "Upsets expected where it is quiet", lo=0, hi=1)
+    ] = 4e-7
+    double_hit: Annotated[
+        float, f64("1/day", "Two upsets in one codeword that are accepted", lo=1e-12, hi=1)
+    ] = 1e-6
+    scrub_shortest: Annotated[float, f64("s", "Between passes at least", lo=0.1, hi=86400)] = 2.0
+    scrub_longest: Annotated[float, f64("s", "Between passes at most", lo=0.1, hi=86400)] = 60.0
+    full_every: Annotated[int, u8("", "Every so many passes is a full one", lo=1)] = 4
+    slice: Annotated[float, f64("s", "Longest scrub at one time", lo=0.0005, hi=0.2)] = 0.005
+    corrections_background: Annotated[
+        float, f64("1/s", "Corrections to expect anywhere", lo=0, hi=1e3)
+    ] = 1e-5
+    corrections_section: Annotated[
+        float, f64("cm2", "Cross-section of all protected memory", lo=0, hi=1)
+    ] = 1e-8
+    failure_background: Annotated[
+        float, f64("1/s", "Failures of the node to expect anywhere", lo=0, hi=1)
+    ] = 1e-5
+    failure_section: Annotated[
+        float, f64("cm2", "Cross-section for failures of the node", lo=0, hi=1)
+    ] = 1.6e-10

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from flight.dictionary.enums import Level
+from flight.dictionary.enums import Level, ResultKind
 from flight.dictionary.fields import internal
 from flight.dictionary.registry import Message
 
@@ -37,6 +37,20 @@ class Provenance(Message, frozen=True):
     elapsed: Annotated[float, internal("Time from first start to result", "s")]
     energy: Annotated[float, internal("Node input energy over that time, NaN when unknown", "J")]
     result_sha256: Annotated[str, internal("SHA-256 of the unpacked result bytes")]
+    kind: Annotated[ResultKind, internal("Kind of result")] = ResultKind.MASK
+    parameters: Annotated[str, internal("All parameters of the program, name=value")] = ""
+    second: Annotated[str, internal("Second scene, empty when none was used")] = ""
+    second_sha256: Annotated[str, internal("SHA-256 of the second scene file")] = ""
+
+
+class Evidence(Message, frozen=True):
+    """Of a task that ended its replicas again and again."""
+
+    why: Annotated[str, internal("Why it was given up")]
+    step: Annotated[int, internal("Last step that was voted")]
+    crashes: Annotated[tuple[str, ...], internal("How replicas ended at the step after it")]
+    state_sha256: Annotated[str, internal("SHA-256 of the state voted last, empty for none")]
+    state: Annotated[bytes, internal("That state, empty when it is large")]
 
 
 class Product(Message, frozen=True):
@@ -44,9 +58,9 @@ class Product(Message, frozen=True):
 
     format: Annotated[int, internal("Format version")]
     provenance: Annotated[Provenance, internal("How it was computed")]
-    values: Annotated[tuple[int, ...], internal("Distinct values, index = packed code")]
+    values: Annotated[tuple[int, ...], internal("Distinct values, index = code; empty: octets")]
     shape: Annotated[tuple[int, ...], internal("Dimensions of the uint8 result")]
-    packed: Annotated[bytes, internal("zlib of the codes, least bits per value, MSB first")]
+    packed: Annotated[bytes, internal("zlib of the octets, or of codes of least bits, MSB first")]
 
 
 class ProductError(ValueError):
@@ -67,6 +81,14 @@ def decode_product(data: bytes) -> Product:
     if product.format != FORMAT:
         raise ProductError(f"product format {product.format}, this software reads {FORMAT}")
     return product
+
+
+def decode_evidence(octets: bytes) -> Evidence:
+    """Return the evidence in an unpacked result. Raises ProductError."""
+    try:
+        return msgspec.msgpack.decode(octets, type=Evidence)
+    except ValueError as error:  # msgspec.DecodeError, or text that is no UTF-8
+        raise ProductError(f"not evidence: {error}") from error
 
 
 def bits_per_value(count: int) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
+
 from flight.dictionary.commands import RunTask
 from flight.dictionary.enums import Reason, TaskState
 from flight.dictionary.events import WriteFailed
@@ -9,9 +12,11 @@ from flight.dictionary.parameters import ExecutorParameters
 from flight.executor import record as records
 from flight.executor.checkpoint import checkpoint_name
 from flight.executor.record import TaskRecord
+from flight.executor.schedule import in_order
 from flight.runtime.service import Context, Refused
 
 KEPT = 100  # ended tasks remembered, so that a repeated telecommand is known as one
+SAME = attrgetter("request", "program", "scene", "second", "parameters", "level")
 TOLD = 4  # ended tasks whose state is repeated, for whoever missed it
 
 
@@ -38,20 +43,24 @@ class TaskBook:
     def repeated(self, command: RunTask) -> TaskRecord | None:
         """The task that this very telecommand has started already."""
         for record in self._records.values():
-            known = (record.request, record.program, record.scene, record.level)
-            asked = (command.request, command.program, command.scene, command.level)
-            if known == asked and command.request:
+            if command.request and SAME(record) == SAME(command):
                 return record
         return None
 
     def check_room(self) -> None:
         """Raises Refused BUSY when no further task can wait."""
-        waiting = len(self.waiting())
+        waiting = sum(not record.state.ended for record in self._records.values())
         if waiting >= self._context.parameters(ExecutorParameters).queue_limit:
             raise Refused(Reason.BUSY, f"{waiting} tasks wait already")
 
-    def admit(self, command: RunTask, scene_sha256: str) -> TaskRecord:
-        """Enter a new task. Raises Refused NO_SPACE when it cannot be kept."""
+    def admit(
+        self,
+        command: RunTask,
+        scene_sha256: str,
+        second_sha256: str,
+        afford: Callable[[TaskRecord], None],
+    ) -> TaskRecord:
+        """Enter a new task. Raises Refused: NO_SPACE, or what ``afford(record)`` raises."""
         record = TaskRecord(
             self._last + 1,
             command.request,
@@ -60,7 +69,15 @@ class TaskBook:
             scene_sha256,
             command.level,
             command.priority,
+            parameters=command.parameters,
+            second=command.second,
+            second_sha256=second_sha256,
+            criticality=command.criticality,
+            deadline=command.deadline,
+            calm=command.calm,
+            accepted_utc=self._context.clock.utc_ns(),
         )
+        afford(record)
         try:
             records.save_record(self._context.store, record)
         except OSError as error:
@@ -70,9 +87,13 @@ class TaskBook:
         return record
 
     def waiting(self) -> list[TaskRecord]:
-        """Tasks that wait for their start: highest priority first, then oldest."""
-        queued = [r for r in self._records.values() if r.state is TaskState.QUEUED]
-        return sorted(queued, key=lambda record: (-record.priority, record.task))
+        """Tasks that wait for their start, most urgent first; not the suspended ones."""
+        queued = (r for r in self._records.values() if r.state is TaskState.QUEUED)
+        return in_order(record for record in queued if not record.suspended)
+
+    def active(self) -> list[TaskRecord]:
+        """Tasks that wait or run, not the suspended ones."""
+        return [r for r in self._records.values() if not (r.state.ended or r.suspended)]
 
     def told(self) -> list[TaskRecord]:
         """Tasks whose state is repeated: the active ones and the last that ended."""

@@ -18,6 +18,15 @@ class Act(IntEnum):
     RESULT = 2  # read generation g, write the result as g + 1
 
 
+class Bulk(msgspec.Struct, array_like=True, frozen=True):
+    """A scene in protected shared memory."""
+
+    region: str
+    start: int  # octet of the region at which the pixels begin
+    shape: tuple[int, ...]
+    crc: int  # CRC-32C of the pixels
+
+
 class Assignment(msgspec.Struct, frozen=True):
     """What a replica computes."""
 
@@ -27,7 +36,17 @@ class Assignment(msgspec.Struct, frozen=True):
     models: dict[str, str]  # model name to folder of the compiled form
     open_model: str  # "module:function"
     region: str
-    verify: bool
+    parameters: str = ""  # of the program, as text
+    second: str = ""  # path of the second scene, empty for none
+    second_sha256: str = ""
+    bulk: dict[str, Bulk] = {}  # scenes that are shared, by "scene" or "second"
+    bundle: str = ""  # path of the bundle that holds the program, empty for one that ships
+    bundle_sha256: str = ""
+
+    def scenes(self) -> dict[str, tuple[str, str]]:
+        """Path and SHA-256 of each scene."""
+        second = {"second": (self.second, self.second_sha256)} if self.second else {}
+        return {"scene": (self.scene, self.scene_sha256)} | second
 
 
 class Order(msgspec.Struct, array_like=True, frozen=True):
@@ -37,6 +56,7 @@ class Order(msgspec.Struct, array_like=True, frozen=True):
     generation: int
     ticket: int
     crc: int = 0  # CRC-32C of the voted octets of ``generation``
+    verify: bool = True  # check inputs and state after use
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):

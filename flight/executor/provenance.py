@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from flight.dictionary.content import content_hash
 from flight.dictionary.product import Provenance
+from flight.executor.catalogue import Catalogue
 from flight.executor.record import TaskRecord
 
 
 def provenance(
     record: TaskRecord,
-    program: str,
+    programs: Catalogue,
     models: dict[str, str],
     result: npt.NDArray[np.uint8],
     utc_ns: int,
@@ -24,7 +25,7 @@ def provenance(
     return Provenance(
         record.task,
         record.request,
-        program,
+        programs.version(record),
         record.scene,
         record.scene_sha256,
         ", ".join(models),
@@ -42,4 +43,8 @@ def provenance(
         (utc_ns - record.started_utc) / 1e9,
         counters.energy,
         hashlib.sha256(result.tobytes()).hexdigest(),
+        programs.kind(record),
+        programs.parameters(record),
+        record.second,
+        record.second_sha256,
     )

@@ -30,18 +30,31 @@ class TaskRecord(msgspec.Struct):
     step: int = 0
     steps: int = 0
     counters: Counters = msgspec.field(default_factory=Counters)
+    parameters: str = ""  # of the program, as the telecommand gave them
+    second: str = ""  # second scene, empty for none
+    second_sha256: str = ""
+    criticality: int = 1
+    deadline: int = 0  # s from acceptance, 0 for none
+    accepted_utc: int = 0
+    calm: bool = False  # only between crossings of the anomaly, outside storms
+    suspended: bool = False
+    lives: int = 0  # times that it was begun at step ``begun_at``
+    begun_at: int = 0
+    version: int = 0  # of an uplinked program, from the first start on
 
 
-def status(record: TaskRecord, waiting: bool) -> TaskStatus:
+def status(record: TaskRecord, level: Level, waiting: bool) -> TaskStatus:
     """What the node tells of a task; ``waiting`` when it runs but may not go on."""
-    counters = record.counters
+    counters, state = record.counters, record.state
+    if not state.ended and (record.suspended or waiting):
+        state = TaskState.SUSPENDED if record.suspended else TaskState.WAITING
     return TaskStatus(
         record.task,
         record.request,
         record.program,
         record.scene,
-        record.level,
-        TaskState.WAITING if waiting else record.state,
+        level,
+        state,
         record.step,
         record.steps,
         counters.votes,

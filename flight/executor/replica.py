@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from flight.dictionary.enums import Reason
+from flight.dictionary.programs import ProgramParameters, parse_parameters
+from flight.executor.bundled import open_program
 from flight.executor.protocol import Act, Answer, Assignment, Order
+from flight.executor.scene import OwnScene, Scene, SharedScene
 from flight.executor.slab import Slab
 from flight.executor.state import StateError, decode, encode_into
-from flight.executor.task import Program, State
+from flight.executor.task import InputError, Program, State
 from flight.runtime.crc import crc32c
 from flight.runtime.worker import Tools
 from flight.runtime.zygote import resolve
 
 REDO = 3  # times a step is redone because its inputs were found damaged
 DETAIL = 200  # characters of an error that are reported
-LARGEST = 1 << 28  # octets of a scene's pixels
 
 
 class GuardedModel(Protocol):
@@ -35,14 +34,6 @@ class GuardedModel(Protocol):
         """Masks of tiles."""
 
 
-class InputError(Exception):
-    """A scene or model cannot be used."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 class StateDamaged(StateError):
     """The state that a step read was not the voted one."""
 
@@ -50,19 +41,32 @@ class StateDamaged(StateError):
 
 
 class ReplicaInputs:
-    """Scene and models of one replica: its own copies, so that one upset hits one vote."""
+    """Scenes and models of one replica. ``view`` maps shared memory for reading."""
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        parameters: ProgramParameters,
+        view: Callable[[str], memoryview],
+    ) -> None:
         self._assignment = assignment
         self._models: dict[str, GuardedModel] = {}
-        self.scene = self._load()
-        self._crc = crc32c(self.scene)
-        self.scene_corrections = 0
+        self.parameters = parameters
+        self._scenes: dict[str, Scene] = {}
+        for name, (path, sha256) in assignment.scenes().items():
+            bulk = assignment.bulk.get(name)
+            shared = None if bulk is None else SharedScene(view(bulk.region), bulk)
+            self._scenes[name] = shared or OwnScene(path, sha256)
 
-    def _load(self) -> npt.NDArray[np.uint8]:
-        scene = read_scene(Path(self._assignment.scene), self._assignment.scene_sha256)
-        scene.flags.writeable = False
-        return scene
+    @property
+    def scene(self) -> npt.NDArray[np.uint8]:
+        """The scene."""
+        return self._scenes["scene"].pixels
+
+    @property
+    def second(self) -> npt.NDArray[np.uint8]:
+        """The second scene, which a program that declares two was given."""
+        return self._scenes["second"].pixels
 
     def model(self, name: str) -> GuardedModel:
         """Open a model on first use."""
@@ -76,14 +80,8 @@ class ReplicaInputs:
         return self._models[name]
 
     def damaged(self) -> bool:
-        """Verify after use: True when the scene had changed; it is loaded again then."""
-        if crc32c(self.scene) == self._crc:
-            return False
-        self.scene.flags.writeable = True
-        self.scene[...] = self._load()
-        self.scene.flags.writeable = False
-        self.scene_corrections += 1
-        return True
+        """Verify after use: True when a scene had changed; it is loaded again then."""
+        return sum(scene.damaged() for scene in self._scenes.values()) > 0
 
     def opened(self) -> tuple[str, ...]:
         """Names of the models opened so far, sorted."""
@@ -92,35 +90,7 @@ class ReplicaInputs:
     def corrections(self) -> dict[str, int]:
         """Corrections so far by memory region."""
         counts = {f"weights {name}": model.corrected for name, model in self._models.items()}
-        return counts | {"scene": self.scene_corrections}
-
-
-def read_scene(path: Path, sha256: str) -> npt.NDArray[np.uint8]:
-    """Load ``rgb`` uint8 [H,W,3] of an .npz whose bytes have this SHA-256. Raises InputError."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(Reason.UNKNOWN, f"scene {path.stem}: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise InputError(Reason.CORRUPT, f"scene {path.stem}: SHA-256 differs")
-    return parse_scene(path.stem, data)
-
-
-def parse_scene(name: str, data: bytes) -> npt.NDArray[np.uint8]:
-    """The picture in the bytes of an .npz file. Raises InputError."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            size = archive.zip.getinfo("rgb.npy").file_size
-            if size > LARGEST:
-                raise InputError(Reason.RANGE, f"scene {name}: {size} octets, {LARGEST} at most")
-            rgb: Any = archive["rgb"]
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy raise what they like
-        raise InputError(Reason.CORRUPT, f"scene {name}: {error}") from error
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
-        raise InputError(Reason.FORMAT, f"scene {name}: {rgb.dtype} {rgb.shape}, not uint8 [H,W,3]")
-    return np.array(rgb)
+        return counts | {name: scene.corrections for name, scene in self._scenes.items()}
 
 
 class Replica:
@@ -129,6 +99,7 @@ class Replica:
     def __init__(self, config: bytes, tools: Tools) -> None:
         self._assignment = msgspec.msgpack.decode(config, type=Assignment)
         self._slab = Slab(tools.region(self._assignment.region))
+        self._view = tools.view
         self._program: Program | None = None
         self._inputs: ReplicaInputs | None = None
         self._damaged_states = 0
@@ -154,8 +125,9 @@ class Replica:
 
     def _open(self) -> tuple[Program, ReplicaInputs]:
         if self._program is None or self._inputs is None:
-            self._inputs = ReplicaInputs(self._assignment)
-            kind: Any = resolve(self._assignment.program)
+            kind, declared = open_program(self._assignment)
+            parameters = parse_parameters(declared, self._assignment.parameters)
+            self._inputs = ReplicaInputs(self._assignment, parameters, self._view)
             self._program = kind(self._inputs)
         return self._program, self._inputs
 
@@ -165,7 +137,7 @@ class Replica:
         self._slab.retract(target)
         for _ in range(REDO):
             state = self._compute(program, order)
-            if not (self._assignment.verify and inputs.damaged()):
+            if not (order.verify and inputs.damaged()):
                 break
         else:
             raise InputError(Reason.CORRUPT, f"scene damaged in {REDO} runs of one step")
@@ -187,7 +159,7 @@ class Replica:
             return program.step(state)
         finally:
             # Whatever came of it: a step counts only if its source was sound when it ended.
-            if self._assignment.verify and crc32c(source) != order.crc:
+            if order.verify and crc32c(source) != order.crc:
                 self._damaged_states += 1
                 raise StateDamaged(f"generation {order.generation} changed in memory")
 

@@ -1,31 +1,27 @@
-"""One task being run: rounds of orders to the seats, a vote after each, checkpoints between."""
+"""One task being run: a round of orders to the panel, a vote on its answers, then the next."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from flight.dictionary.enums import Level, Reason
-from flight.dictionary.events import (
-    MemoryCorrected,
-    NoMajority,
-    ReplicaLost,
-    ReplicaOutvoted,
-    TaskResumed,
-    TaskStarted,
-)
+from flight.dictionary.events import TaskResumed, TaskStarted
 from flight.dictionary.parameters import ExecutorParameters
 from flight.dictionary.telemetry import Budget
-from flight.executor.ballot import Ballot, tally
+from flight.executor.ballot import Ballot, commonest, tally
+from flight.executor.bulk import SharedScenes
 from flight.executor.checkpoint import Checkpoint
-from flight.executor.protocol import Act, Answer, Assignment
+from flight.executor.incidents import Incidents
+from flight.executor.memory import RunMemory, rescued
+from flight.executor.panel import Panel
+from flight.executor.protocol import Act, Assignment, Order
 from flight.executor.record import TaskRecord
 from flight.executor.seat import Seat
-from flight.executor.state import StateError, decode
-from flight.runtime.crc import crc32c
+from flight.executor.state import StateError, result_in
+from flight.executor.voted import VotedState
 from flight.runtime.service import Context
 
 SEATS = {Level.NONE: 1, Level.VERIFY: 1, Level.DMR: 2, Level.TMR: 3}
@@ -36,51 +32,64 @@ STRIKES = 2  # votes in a row that a replica may lose: damage that lasts is not 
 class TaskRun:
     """The state machine of a running task. It owns the voted state; the seats compute.
 
-    ``voted(run)`` is called after every vote on a state, and when the run begins to wait;
-    ``finished(run, result)`` once, with None when the task failed. Raises OSError when there is no
-    memory for the slabs.
+    ``voted(run)`` is called after every vote on a state, and when the run begins to wait: there
+    the run may be closed, or its ``level`` changed. ``finished(run, result)`` is called once, with
+    None when the task failed. Raises OSError when there is no memory for the slabs.
     """
 
     def __init__(
         self,
         context: Context,
         record: TaskRecord,
-        assignments: list[Assignment],
+        level: Level,
+        assign: Callable[[int], Assignment],
         capacity: int,
+        shared: SharedScenes,
         budget: Callable[[], Budget],
         voted: Callable[[TaskRun], None],
         finished: Callable[[TaskRun, npt.NDArray[np.uint8] | None], None],
     ) -> None:
-        self.record = record
-        self.generation = -1
-        self.state = b""
-        self.digest = ""  # SHA-256 of the state, taken when it was voted
+        self.record, self.level, self.capacity = record, level, capacity
+        self.state = VotedState(context, record.task, capacity)
+        self._memory = RunMemory(self.state, shared)
         self.models: tuple[str, ...] = ()  # that the replicas have opened
         self.done = False
         self.waiting = False
+        self.lost = False  # given up for damaged memory
         self._context = context
+        self._incidents = Incidents(context, record)
         self._budget, self._voted, self._finished = budget, voted, finished
         self._act = Act.START
-        self._crc = 0
         self._redos = 0
         self._began = 0.0
-        self._pending: list[Seat] = []
         self._aside: bytes | None = None  # DMR: what seat 0 said before the tie-break
         self._over = False
-        self._seats: list[Seat] = []
+        self._panel = Panel(
+            context,
+            assign,
+            capacity,
+            lambda: self._budget().cores,
+            self._note_corrections,
+            self._vote,
+            self._crashed,
+        )
         try:
-            for index, assignment in enumerate(assignments):
-                seat = Seat(context, index, assignment, capacity, self._concluded, self._lost)
-                self._seats.append(seat)
+            self._panel.resize(SEATS[level])
         except OSError:
-            self.close()
+            self.state.close()
             raise
 
     @property
-    def pids(self) -> list[int]:
-        """Process ids of the replicas."""
-        return [seat.pid for seat in self._seats]
+    def generation(self) -> int:
+        """Of the voted state; -1 before there is one."""
+        return self.state.generation
 
+    @property
+    def crashes(self) -> list[str]:
+        """How replicas ended since the last vote that was won."""
+        return self._incidents.crashes
+
+    @rescued
     def begin(self, checkpoint: Checkpoint | None) -> None:
         """Start from nothing, or go on from a checkpoint."""
         if checkpoint is not None:
@@ -89,17 +98,24 @@ class TaskRun:
             counters = self.record.counters = checkpoint.counters
             counters.resumes += 1
             self.record.step, self.record.steps = self.generation, checkpoint.steps
-            self._load(self._seats)
+            self._memory.load(self._panel.seats)
             self._context.event(
                 TaskResumed(self.record.task, self.generation, counters.checkpoints)
             )
         self._next()
 
     def close(self) -> None:
-        """End the replicas."""
+        """End the replicas and free their memory."""
         self._over = True
-        for seat in self._seats:
-            seat.close()
+        self._panel.close()
+        self._memory.close()
+
+    def give_up(self, why: str) -> None:
+        """End this run for the damage done to its memory; another can be begun."""
+        if not self._over:
+            self.lost = True
+            self._incidents.state_lost(self.generation, why)
+            self._finished(self, None)
 
     def fail(self, reason: Reason, detail: str) -> None:
         """End without a result."""
@@ -107,20 +123,15 @@ class TaskRun:
         self._finished(self, None)
 
     def _keep(self, state: bytes, digest: str, generation: int) -> None:
-        self.state, self.digest, self.generation = state, digest, generation
-        self._crc = crc32c(state)
-
-    def _load(self, seats: list[Seat]) -> None:
-        """Put the voted state, if there is one yet, into the slabs of these seats."""
-        if self.generation >= 0:
-            for seat in seats:
-                seat.slab.load(self.generation, self.state)
+        self.state.keep(state, digest, generation, self.level is not Level.NONE)
+        self._incidents.crashes.clear()
 
     def _parameters(self) -> ExecutorParameters:
         return self._context.parameters(ExecutorParameters)
 
     # Rounds.
 
+    @rescued
     def _next(self) -> None:
         """Begin the next round as soon as the budget allows it."""
         if self._over:
@@ -138,87 +149,92 @@ class TaskRun:
             self._act = Act.RESULT if self.done else Act.STEP
         self._redos = 0
         self._began = self._context.clock.now()
-        self._round(self._seats)
+        self._resize()
+        self._round(self._panel.seats)
 
-    def _round(self, seats: list[Seat]) -> None:
-        self._pending = list(seats)
-        self._feed()
+    def _resize(self) -> None:
+        """Follow a change of level; without memory for more seats the run goes on with fewer."""
+        try:
+            self._memory.load(self._panel.resize(SEATS[self.level]))
+        except OSError as error:
+            self._incidents.no_seat(str(error.strerror))
 
-    def _feed(self) -> None:
-        """Give orders to as many seats at once as the budget grants cores."""
-        cores = max(1, self._budget().cores)
-        busy = sum(seat.busy for seat in self._seats)
-        while self._pending and busy < cores:
-            seat = self._pending.pop(0)
-            deadline = self._parameters().step_deadline
-            seat.order(self._act, self.generation, self._crc, deadline)
-            busy += 1
-
-    def _concluded(self, seat: Seat) -> None:
-        if self._over:
-            return
-        self._note_corrections(seat)
-        self._feed()
-        if not self._pending and not any(other.busy for other in self._seats):
-            self._vote()
+    def _round(self, seats: Sequence[Seat]) -> None:
+        verify = self.level is not Level.NONE
+        order = Order(self._act, self.generation, 0, self.state.crc, verify)
+        self._memory.begin_round()
+        self._panel.round(seats, order, self._parameters().step_deadline)
 
     def _note_corrections(self, seat: Seat) -> None:
-        task, step = self.record.task, self.generation + 1
         for region, count in (seat.answer.corrected if seat.answer else {}).items():
-            self.record.counters.corrected += count
-            self._context.event(MemoryCorrected(task, step, seat.index, count, region))
+            self._incidents.corrected(self.generation + 1, seat.index, count, region)
 
-    def _lost(self, seat: Seat, reason: str) -> None:
-        """A replica ended; its successor starts from the voted state."""
-        self.record.counters.replaced += 1
-        self._context.event(ReplicaLost(self.record.task, seat.index, reason))
-        self._load([seat])
+    @rescued
+    def _crashed(self, seat: Seat, why: str) -> None:
+        """A replica ended by itself, or was late. A step that ends them all is poison."""
+        count = self._incidents.crashed(seat.index, why)
+        self._replaced(seat, why)
+        if count >= self._parameters().poison_limit and not self._over:
+            step = self.generation + 1
+            self.fail(Reason.POISON, f"step {step} ended {count} replicas, {why}")
+
+    def _renew(self, seat: Seat, why: str) -> None:
+        if seat.renew():
+            self._replaced(seat, why)
+
+    def _replaced(self, seat: Seat, why: str) -> None:
+        """The successor starts from the voted state."""
+        self._incidents.replaced(seat.index, why)
+        self._memory.load([seat])
 
     def _pause(self) -> None:
         """Idle long enough to keep the duty that the budget grants."""
         busy = self._context.clock.now() - self._began
+        self.record.counters.busy += busy
         duty = max(0.01, self._budget().duty)
         self._context.after(busy * (1 / duty - 1), self._next)
 
     # Votes.
 
+    @rescued
     def _vote(self) -> None:
-        answers = [self._answer(seat) for seat in self._seats]
-        ballot = tally([seat.answer for seat in self._seats], answers, self._aside)
+        if self._over:
+            return
+        seats = self._panel.seats
+        sound = self._inputs_sound()
+        answers = [self._memory.answer(seat) if sound else None for seat in seats]
+        ballot = tally([seat.answer for seat in seats], answers, self._aside)
         self.record.counters.votes += 1
         if ballot is None:
             self._no_majority(answers)
         else:
             self._accept(ballot)
 
-    def _answer(self, seat: Seat) -> bytes | None:
-        """A copy: a replica that runs wild must not change what was compared."""
-        if seat.answer is None or seat.answer.reason is not Reason.NONE:
-            return None
-        octets = seat.slab.answer(self.generation + 1)
-        return None if octets is None else bytes(octets)
+    def _inputs_sound(self) -> bool:
+        """False when a shared scene was corrected since the round began, or is now."""
+        found = self._memory.corrected(self._panel.seats)
+        if found:
+            self._incidents.corrected(self.generation + 1, 0, found, "shared scene")
+        return found == 0 or self.level is Level.NONE
 
     def _accept(self, ballot: Ballot) -> None:
-        record = self.record
-        record.counters.masked += ballot.masked
-        for seat in ballot.outvoted:
-            self._context.event(ReplicaOutvoted(record.task, self.generation + 1, seat))
+        self._incidents.masked(self.generation + 1, ballot.outvoted, ballot.masked)
         self._aside = None
         self._keep(ballot.state, ballot.digest, self.generation + 1)
         self.done, self.models = ballot.report.done, ballot.report.models
-        record.steps = ballot.report.steps
+        self.record.steps = ballot.report.steps
         self._resynchronise(ballot.odd)
         self._go_on()
 
     def _resynchronise(self, odd: frozenset[int]) -> None:
-        for seat in self._seats:
+        for seat in self._panel.seats:
             if seat.index not in odd:
                 seat.strikes = 0
                 continue
-            self._load([seat])
+            self._memory.load([seat])
             seat.strikes += 1
             if seat.strikes >= STRIKES:
-                seat.renew(f"outvoted {STRIKES} times in a row")
+                self._renew(seat, f"outvoted {STRIKES} times in a row")
 
     def _go_on(self) -> None:
         record = self.record
@@ -230,45 +246,40 @@ class TaskRun:
             self._context.event(
                 TaskStarted(record.task, record.program, record.scene, record.steps)
             )
-        self._voted(self)
         self._pause()
+        self._voted(self)
 
     def _finish(self) -> None:
         try:
-            result = decode(memoryview(self.state))["result"]
-        except (StateError, LookupError) as error:
+            result = result_in(self.state.octets())
+        except StateError as error:
             self.fail(Reason.CORRUPT, f"result: {error}")
-            return
-        if not (isinstance(result, np.ndarray) and result.dtype == np.uint8 and result.size):
-            self.fail(Reason.FORMAT, "the result is no array of octets")
-            return
-        self._finished(self, result)
+        except TypeError as error:
+            self.fail(Reason.FORMAT, str(error))
+        else:
+            self._finished(self, result)
 
     # No majority.
 
     def _no_majority(self, answers: list[bytes | None]) -> None:
-        failures = [s.answer for s in self._seats if s.answer and s.answer.reason]
+        seats = self._panel.seats
+        failures = [s.answer for s in seats if s.answer and s.answer.reason]
         blamed = [answer for answer in failures if answer.inputs]
-        if 2 * len(blamed) > len(self._seats):
-            self._fail_as(blamed)
+        if 2 * len(blamed) > len(seats):
+            self.fail(*commonest(blamed))
             return
         given = sum(answer is not None for answer in answers)
         self._redos += 1
         if self._redos > self._parameters().redo_limit:
             if failures and not given:
-                self._fail_as(failures)
+                self.fail(*commonest(failures))
             else:
                 detail = f"step {self.generation + 1}: {self._redos} rounds"
                 self.fail(Reason.NO_MAJORITY, detail)
             return
         if given > 1:
-            self._context.event(NoMajority(self.record.task, self.generation + 1))
+            self._incidents.no_majority(self.generation + 1)
         self._redo(answers)
-
-    def _fail_as(self, failures: list[Answer]) -> None:
-        """Fail for the reason that most replicas gave."""
-        reason, _ = Counter(answer.reason for answer in failures).most_common(1)[0]
-        self.fail(reason, next(a.detail for a in failures if a.reason is reason))
 
     def _redo(self, answers: list[bytes | None]) -> None:
         """Once more from the voted state. Two that differ: only one computes, as tie-break.
@@ -276,10 +287,11 @@ class TaskRun:
         Whoever computes again is a fresh replica: one that is damaged would repeat its answer, and
         in a tie-break outvote the sound one with it.
         """
+        seats = self._panel.seats
         tie = len(answers) == 2 and None not in answers and self._aside is None
         self._aside = answers[0] if tie else None
-        again = self._seats[:1] if tie else self._seats
-        self._load(self._seats)
+        again = seats[:1] if tie else seats
+        self._memory.load(seats)
         for seat in again:
-            seat.renew("step redone")
+            self._renew(seat, "step redone")
         self._round(again)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from flight.executor.protocol import Act, Answer, Assignment, Order
+from flight.dictionary.parameters import ExecutorParameters
+from flight.executor.protocol import Answer, Assignment, Order
 from flight.executor.slab import Slab
+from flight.runtime.confine import Confinement
 from flight.runtime.service import Context, Timer, Worker
 
 REPLICA = "flight.executor.replica:Replica"
+FILES = 64  # descriptors that a replica may hold
 NO_WORKER = 1.0  # s until an order fails for which no replica could be started
 
 
@@ -18,7 +21,8 @@ class Seat:
     """Gives one replica one order at a time; a replica that ended is replaced at the next order.
 
     ``concluded(seat)`` is called once per order: ``answer`` then holds what came back, or None
-    when the replica ended or was late. ``lost(seat, why)`` is called once per replica lost.
+    when the replica ended or was late. ``lost(seat, why)`` is called when a replica ended by
+    itself or was late, not when it was renewed.
     """
 
     def __init__(
@@ -59,17 +63,25 @@ class Seat:
 
         name = f"replica-{self.index}"
         try:
-            worker = self._context.worker(name, REPLICA, self._config, message, ended)
+            worker = self._context.worker(
+                name, REPLICA, self._config, message, ended, self._confinement()
+            )
         except OSError:
             return None
         return worker
+
+    def _confinement(self) -> Confinement:
+        limits = self._context.parameters(ExecutorParameters)
+        return Confinement(
+            limits.task_memory << 20, limits.task_cpu, FILES, core=self.index, network=False
+        )
 
     @property
     def pid(self) -> int:
         """Process id of the replica, 0 when there is none."""
         return 0 if self._worker is None else self._worker.pid
 
-    def order(self, act: Act, generation: int, crc: int, deadline: float) -> None:
+    def order(self, order: Order, deadline: float) -> None:
         """Have the replica compute; late after ``deadline`` s."""
         self._ticket += 1
         self.busy, self.answer = True, None
@@ -77,16 +89,17 @@ class Seat:
         if self._worker is None:
             self._late = self._context.after(NO_WORKER, lambda: self._conclude(None))
             return
-        self._worker.send(msgspec.msgpack.encode(Order(act, generation, self._ticket, crc)))
+        ticketed = msgspec.structs.replace(order, ticket=self._ticket)
+        self._worker.send(msgspec.msgpack.encode(ticketed))
         self._late = self._context.after(deadline, self._overdue)
 
-    def renew(self, why: str) -> None:
-        """Replace the replica by a fresh one. Only between orders."""
+    def renew(self) -> bool:
+        """Replace the replica by a fresh one, between orders; False when there was none."""
         worker, self._worker = self._worker, None  # its exit is of no interest any more
         self.strikes = 0
         if worker is not None:
             worker.kill()
-            self._lost(self, why)
+        return worker is not None
 
     def _answered(self, data: bytes) -> None:
         try:

@@ -131,3 +131,12 @@ def _array(memory: memoryview, start: int, dtype: Any, shape: Any) -> npt.NDArra
     array = np.frombuffer(memory, kind, count, start).reshape(shape)
     array.flags.writeable = False
     return array
+
+
+def result_in(octets: bytes) -> npt.NDArray[np.uint8]:
+    """The result that a replica's last answer holds. Raises StateError, TypeError."""
+    state = decode(memoryview(octets))
+    result = state.get("result")
+    if not (isinstance(result, np.ndarray) and result.dtype == np.uint8 and result.size):
+        raise TypeError("the result is no array of octets")
+    return result

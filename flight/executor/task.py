@@ -7,7 +7,18 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from flight.dictionary.enums import Reason
+from flight.dictionary.programs import Declaration, ProgramParameters
+
 State = dict[str, Any]  # scalars, strings, bytes, lists, and NumPy arrays
+
+
+class InputError(ValueError):
+    """A scene or model cannot be used. A program raises it for inputs that do not suit it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Model(Protocol):
@@ -21,8 +32,16 @@ class Inputs(Protocol):
     """What a program computes on."""
 
     @property
+    def parameters(self) -> ProgramParameters:
+        """Of the kind that the program declares."""
+
+    @property
     def scene(self) -> npt.NDArray[np.uint8]:
         """The scene, uint8 [H,W,3], read-only."""
+
+    @property
+    def second(self) -> npt.NDArray[np.uint8]:
+        """The second scene, uint8 [H,W,3], read-only; only programs that declare two have one."""
 
     def model(self, name: str) -> Model:
         """A model by name. Raises LookupError when it is not active."""
@@ -37,6 +56,7 @@ class Program(Protocol):
 
     name: str
     version: int
+    declaration: Declaration
 
     def steps(self) -> int:
         """How many steps there are."""

@@ -18,6 +18,7 @@ from flight.runtime.service import Context, Service, Timer
 
 _WHY_SIZE = 64
 _BOARD_SIZE = 16
+_U32 = 1 << 32
 
 
 def _printable(text: str, size: int) -> str:
@@ -27,8 +28,9 @@ def _printable(text: str, size: int) -> str:
 
 def _blind(why: str) -> Readings:
     """Readings of a board whose driver failed."""
-    dark = {name: lost("", name, why) for name in (*SENSORS, "load", "memory", "disk")}
-    return Readings(**dark, sunlit=False)
+    names = (*SENSORS, "load", "memory", "disk")
+    temperature, power, charge, load, memory, disk = (lost("", name, why) for name in names)
+    return Readings(temperature, power, charge, load, memory, disk, sunlit=False)
 
 
 class Governor(Service):
@@ -101,6 +103,9 @@ class Governor(Service):
                 memory=readings.memory.value,
                 disk=readings.disk.value,
                 sunlit=readings.sunlit,
+                edac=readings.edac.covered,
+                edac_corrected=readings.edac.corrected % _U32,
+                edac_uncorrected=readings.edac.uncorrected % _U32,
             )
         )
         self.context.publish(

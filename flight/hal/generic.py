@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from flight.hal import sysfs
+from flight.hal.edac import Edac
 from flight.hal.rails import PowerMeter
 from flight.hal.reading import Reading, Readings, lost, measured
 from flight.hal.thermal import Thermometers
@@ -32,6 +33,7 @@ class GenericBoard:
         self._live = root.resolve() == Path("/")
         self._thermometers = Thermometers(root)
         self._power = PowerMeter(root, now)
+        self._edac = Edac(root)
         if self._live:
             psutil.cpu_percent()  # the first call only sets the reference of the next one
 
@@ -45,6 +47,7 @@ class GenericBoard:
             memory=self._share("memory", lambda: psutil.virtual_memory().percent),
             disk=self._share("disk", lambda: psutil.disk_usage("/").percent),
             sunlit=self._supplied(),
+            edac=self._edac.read(),
         )
 
     def apply(self, duty: float, cores: int) -> None:

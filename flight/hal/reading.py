@@ -24,6 +24,18 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class EdacCounts:
+    """Errors since this process began to read. ``covered``: main memory has hardware ECC."""
+
+    covered: bool
+    corrected: int
+    uncorrected: int
+
+
+NO_EDAC = EdacCounts(False, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Readings:
     """All sensors of a board at one instant. Shares (charge, load, memory, disk) run 0 to 1."""
 
@@ -34,6 +46,7 @@ class Readings:
     memory: Reading
     disk: Reading
     sunlit: bool
+    edac: EdacCounts = NO_EDAC
 
 
 def lost(unit: str, source: str, why: str) -> Reading:

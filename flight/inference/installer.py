@@ -5,6 +5,7 @@ A model file that crashes or hangs onnxruntime takes this process with it, not t
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import msgspec
@@ -63,6 +64,11 @@ class Installer:
             installed = install(manifest, data, probe_tile(manifest.input), cpu_flags())
             replace_file(Path(order.target), encode_compiled(installed.compiled))
             answer = InstallAnswer(ModelState.ACTIVE, sha256, "")
-        except (InferenceError, OSError) as error:
+        except InferenceError as error:
             answer = InstallAnswer(ModelState.QUARANTINED, sha256, str(error))
+        except OSError as error:
+            # A full medium says nothing of the model: once there is room it can be installed.
+            room = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            state = ModelState.STAGED if room else ModelState.QUARANTINED
+            answer = InstallAnswer(state, sha256, str(error))
         return msgspec.msgpack.encode(answer)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from flight.dictionary.enums import ModelState
-from flight.dictionary.events import ModelActive, ModelQuarantined
+from flight.dictionary.events import ModelActive, ModelQuarantined, WriteFailed
 from flight.dictionary.telemetry import ModelStatus
 from flight.inference.compiled import COMPILED_FILE
 from flight.inference.installer import InstallAnswer, InstallOrder
@@ -15,6 +15,7 @@ from flight.runtime.service import Context, Service, Timer, Worker
 
 INSTALLER = "flight.inference.installer:Installer"
 DEADLINE = 120.0  # s for one model
+RETRY = 10.0  # s until a model is installed for which there was no room
 
 
 class ModelStore(Service):
@@ -76,7 +77,16 @@ class ModelStore(Service):
         except ValueError as error:  # msgspec's DecodeError, or text not in UTF-8
             self._settle(ModelState.QUARANTINED, "", f"installer said nonsense: {error}")
             return
-        self._settle(answer.state, answer.sha256, answer.detail)
+        if answer.state is ModelState.STAGED:
+            self._try_later(answer.detail)
+        else:
+            self._settle(answer.state, answer.sha256, answer.detail)
+
+    def _try_later(self, why: str) -> None:
+        """Not the model's fault: tasks that need it wait meanwhile."""
+        self._dismiss()
+        self.context.event(WriteFailed("compiled model", why))
+        self.context.after(RETRY, self._install_next)
 
     def _settle(self, state: ModelState, sha256: str, detail: str) -> None:
         self._dismiss()

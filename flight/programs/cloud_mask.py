@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.dictionary.programs import CLOUD_MASK
 from flight.programs.tiling import Tiling, with_nodata
 
 MODEL = "cloudnet-rgb"
@@ -34,8 +35,9 @@ class Inputs(Protocol):
 class CloudMask:
     """State: the next tile, and the mask so far with tiles not yet computed at 0."""
 
-    name = "cloud-mask"
+    name = CLOUD_MASK.name
     version = 1
+    declaration = CLOUD_MASK
 
     def __init__(self, inputs: Inputs) -> None:
         """Raises ValueError when the scene is not uint8 [H,W,3] with pixels."""

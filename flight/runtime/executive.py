@@ -16,7 +16,8 @@ from flight.dictionary.events import (
     ProcessQuarantined,
     ProcessReady,
 )
-from flight.dictionary.telemetry import NodeState, ProcessReport
+from flight.dictionary.telemetry import EventReport, NodeState, ProcessReport
+from flight.runtime.announcements import Announcements
 from flight.runtime.host import Berth
 from flight.runtime.onboard import EXIT_CONFIG, ProcessHost
 from flight.runtime.page import Page, Word
@@ -26,6 +27,7 @@ from flight.runtime.supervision import Supervised
 from flight.runtime.systemd import Notifier
 from flight.runtime.table import EXECUTIVE
 
+LINGER = 2.0  # s from the decision to end to SIGTERM: the link sends what is to be said of it
 DRAIN = 3.0  # s between SIGTERM and SIGKILL
 CHECK = 0.1  # s between looks at the children
 STARTS_PER_BOOT = 1 << 12
@@ -50,6 +52,10 @@ class Executive(Service):
         self._announced = False
         self._stopping: Callable[[], None] | None = None
         self._supervised = {name: self._policy(name) for name in host.table.processes[1:]}
+        self._audience = {
+            name for name in self._supervised if EventReport in host.table.subscriptions(name)
+        }
+        self._announcements = Announcements(context, self._heard)
 
     def _policy(self, process: str) -> Supervised:
         rows = self._host.table.of_process(process)
@@ -65,8 +71,8 @@ class Executive(Service):
         """Start every process of the topology, unless told to stop already."""
         if self._stopping is not None:
             return
-        self.context.event(NodeStarted(self._boots))
         self._wanted = set(self._supervised)
+        self._announcements.event(NodeStarted(self._boots))
         for process in self._supervised:
             self._spawn(process)
         self.context.every(CHECK, self._check)
@@ -118,9 +124,17 @@ class Executive(Service):
     def _ready(self, process: str) -> None:
         policy = self._supervised[process]
         policy.ready()
-        self.context.event(ProcessReady(process, policy.starts))
+        self._announcements.event(ProcessReady(process, policy.starts))
         self._tell(policy)
         self._announce()
+
+    def _heard(self) -> bool:
+        """True when an event reaches all of its audience; of one that ended traces linger."""
+        present, source = self._host.publisher.present, self._host.table.source
+        return all(
+            self._supervised[name].state is ProcessState.READY and present(source(name))
+            for name in self._audience & self._wanted
+        )
 
     def _announce(self) -> None:
         """Tell systemd, once, that all that is wanted runs: in safe mode as well."""
@@ -151,24 +165,22 @@ class Executive(Service):
 
     def _failed(self, policy: Supervised, reason: str) -> None:
         policy.ended(self.context.clock.now(), reason)
-        self.context.event(ProcessEnded(policy.process, reason))
+        self._announcements.event(ProcessEnded(policy.process, reason))
         self._judge(policy.process, policy)
         self._tell(policy)
 
     def _judge(self, process: str, policy: Supervised) -> None:
         if policy.reason == f"exit code {EXIT_CONFIG}":
-            self._fail(f"process {process} refused its configuration")
+            self.failure = f"process {process} refused its configuration"
+            self.shut_down()
         elif policy.state is ProcessState.QUARANTINED:
-            self.context.event(ProcessQuarantined(process, policy.reason))
+            self._announcements.event(ProcessQuarantined(process, policy.reason))
             self._wanted.discard(process)
             if process in self._host.table.essential():
-                self._fail(f"essential process {process} is in quarantine, a reboot is needed")
+                self.failure = f"essential process {process} is in quarantine, a reboot is needed"
+                self._wind_up()
             else:
                 self._enter(Mode.SAFE, f"{process} in quarantine")
-
-    def _fail(self, why: str) -> None:
-        self.failure = why
-        self.shut_down()
 
     def _sweep(self, process: str) -> None:
         """Remove the shared memory of a process that ended, however it ended."""
@@ -178,6 +190,7 @@ class Executive(Service):
     def _check(self) -> None:
         now = self.context.clock.now()
         self._nursery.sweep()
+        self._announcements.flush()
         for process, policy in self._supervised.items():
             if policy.state is ProcessState.BACKOFF and now >= policy.due:
                 self._spawn(process)
@@ -197,7 +210,7 @@ class Executive(Service):
         if mode is self.mode or self._stopping is not None:
             return
         self.mode = mode
-        self.context.event(ModeChanged(mode, why))
+        self._announcements.event(ModeChanged(mode, why))
         if mode is Mode.SAFE:
             self._wanted &= set(self._host.table.essential())
         elif mode is Mode.NOMINAL:
@@ -232,7 +245,11 @@ class Executive(Service):
 
     @handles(Shutdown)
     def _shutdown(self, _command: Shutdown) -> None:
-        self.shut_down()
+        self._wind_up()
+
+    def _wind_up(self) -> None:
+        """Shut down, but not before the reports and events of why have left."""
+        self.context.after(LINGER, self.shut_down)
 
     def shut_down(self) -> None:
         """Stop all children, then the loop: SIGTERM, DRAIN seconds, SIGKILL."""
@@ -250,6 +267,7 @@ class Executive(Service):
 
         self._stopping = finish
         self._wanted.clear()
+        self._announcements.flush()
         self._follow()
         self.context.every(0.02, finish)
 

@@ -93,7 +93,6 @@ class Host(ABC):
         self.requester.on_repair = self.subscriber.take
         self.subscriber.repair = self._repair
         loop.add_reader(self.publisher.socket, self.publisher.on_subscription)
-        loop.add_reader(self.responder.socket, self.responder.drain)
         loop.add_reader(self.subscriber.socket, self.subscriber.drain)
         loop.after_events = self._dispatch
 
@@ -143,9 +142,10 @@ class Host(ABC):
         )
 
     def start_services(self) -> None:
-        """Start the services in the order of the table."""
+        """Start the services in the order of the table. Requests wait until they have started."""
         for service in self.services:
             service.start()
+        self._events.add_reader(self.responder.socket, self.responder.drain)
 
     def stop_services(self) -> None:
         """Stop the services, newest first; one that fails does not keep the others."""
@@ -202,6 +202,14 @@ class Host(ABC):
         """Create named shared memory."""
 
     @abstractmethod
+    def protected(self) -> list[str]:
+        """Names of the protected regions of all processes."""
+
+    @abstractmethod
+    def attach(self, name: str) -> memoryview:
+        """Map a region that another process owns."""
+
+    @abstractmethod
     def worker(
         self,
         name: str,
@@ -212,6 +220,10 @@ class Host(ABC):
         confinement: Confinement = UNCONFINED,
     ) -> Worker:
         """Start a worker."""
+
+    @abstractmethod
+    def renew_workers(self) -> None:
+        """Start workers from a fresh image from now on."""
 
     @abstractmethod
     def put_array(self, array: Any) -> ArrayRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -76,5 +77,11 @@ def _run(
 def _count_boot(store: FileStore) -> int:
     saved = store.read("executive/boots")
     boots = int.from_bytes(saved or b"\0", "big") + 1
-    store.write("executive/boots", boots.to_bytes(4, "big"))
+    try:
+        store.write("executive/boots", boots.to_bytes(4, "big"))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # A full disk must not keep the node from starting; the next boot has this number again.
+        print(f"flight: boots not counted: {error.strerror}", file=sys.stderr)
     return boots

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from flight.runtime.page import Page, Word
 from flight.runtime.port import UdpPort
 from flight.runtime.process import Nursery
 from flight.runtime.service import Port, Region, Worker
-from flight.runtime.shm import RingReader, RingWriter, SharedRegion
+from flight.runtime.shm import PROTECTED, RingReader, RingWriter, SharedRegion
 from flight.runtime.store import FileStore
 from flight.runtime.worker import Assignment
 
@@ -50,6 +51,8 @@ class ProcessHost(Host):
         self._ring: RingWriter | None = None
         self._rings = RingReader(self.run_dir)
         self._closers: list[Callable[[], None]] = []
+        # Weakly: a region that its service has closed must not stay mapped.
+        self._regions: weakref.WeakSet[SharedRegion] = weakref.WeakSet()
 
     def address(self, process: str, kind: str) -> str:
         """ipc address below the run directory."""
@@ -76,6 +79,8 @@ class ProcessHost(Host):
             self._nursery.close()
         for close in self._closers:
             close()
+        for region in list(self._regions):
+            region.close()
         if self._ring is not None:
             self._ring.close()
         for end in (self.requester, self.subscriber, self.responder, self.publisher):
@@ -96,8 +101,16 @@ class ProcessHost(Host):
     def region(self, name: str, size: int) -> Region:
         """Create shared memory below the run directory."""
         region = SharedRegion(self.run_dir / name, size, create=True)
-        self._closers.append(region.close)
+        self._regions.add(region)
         return region
+
+    def protected(self) -> list[str]:
+        """Files of the run directory that are protected regions."""
+        return sorted(path.name for path in self.run_dir.glob(f"*{PROTECTED}"))
+
+    def attach(self, name: str) -> memoryview:
+        """Map a file of the run directory; the mapping lives as long as its last view."""
+        return SharedRegion(self.run_dir / name, 0, create=False).memory
 
     def worker(
         self,
@@ -114,6 +127,11 @@ class ProcessHost(Host):
         assignment = ENCODER.encode(Assignment(entry, config, str(self.run_dir), confinement))
         main = "flight.runtime.worker:main"
         return self._nursery.spawn(name, main, assignment, on_message, on_exit)
+
+    def renew_workers(self) -> None:
+        """Have a new fork server import everything again."""
+        if self._nursery is not None:
+            self._nursery.renew()
 
     def put_array(self, array: Any) -> ArrayRef:
         """Copy an array into this process's ring."""

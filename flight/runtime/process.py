@@ -100,6 +100,12 @@ class Nursery:
         )
         theirs.close()
 
+    def renew(self) -> None:
+        """Start a new zygote, which imports everything again; children that run stay."""
+        self._zygote.kill()
+        self._zygote.wait()
+        self.sweep()
+
     def sweep(self) -> None:
         """Replace a dead zygote; reap adopted children that we never heard of."""
         if self._zygote.poll() is not None:
@@ -147,9 +153,7 @@ class Nursery:
             answer = self._control.recv(64)
         if answer:
             return msgspec.msgpack.decode(answer, type=int)
-        self._zygote.kill()
-        self._zygote.wait()
-        self.sweep()
+        self.renew()
         return None
 
     def _messages(self, child: Child, on_message: Callable[[bytes], None]) -> None:

@@ -15,6 +15,7 @@ from flight.dictionary.arrays import ArrayRef
 from flight.runtime.crc import crc32c
 
 _SLOT_HEADER = 64  # one cache line: generation, odd while the slot is being written
+PROTECTED = ".ecc"  # ending of the names of regions that the scrubber is to find
 _GENERATION = struct.Struct("<Q")
 
 
@@ -46,6 +47,15 @@ class SharedRegion:
         """Remove the name if we own it; the mapping goes with the last view of it."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+
+def read_only(path: Path) -> memoryview:
+    """Map a file for reading. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    finally:
+        os.close(descriptor)
 
 
 class RingWriter:

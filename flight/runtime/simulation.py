@@ -24,7 +24,7 @@ from flight.runtime.memory import MemorySocket, MemoryTransport
 from flight.runtime.onboard import RING_SLOT_SIZE, RING_SLOTS
 from flight.runtime.page import Page
 from flight.runtime.service import Port, Region, Store, Worker
-from flight.runtime.shm import StaleArray
+from flight.runtime.shm import PROTECTED, StaleArray
 from flight.runtime.table import EXECUTIVE
 from flight.runtime.zygote import resolve
 
@@ -173,6 +173,20 @@ class SimulatedHost(Host):
             return _Memory(self.node.regions, name, size)
         return self.node.regions[name].memory
 
+    def view(self, name: str) -> memoryview:
+        """Memory by name (worker side), for reading."""
+        return self.node.regions[name].memory.toreadonly()
+
+    def protected(self) -> list[str]:
+        """Names of the protected regions of the node."""
+        return sorted(name for name in self.node.regions if name.endswith(PROTECTED))
+
+    def attach(self, name: str) -> memoryview:
+        """A region of the node."""
+        if name not in self.node.regions:
+            raise FileNotFoundError(name)
+        return self.node.regions[name].memory
+
     def worker(
         self,
         name: str,
@@ -184,6 +198,9 @@ class SimulatedHost(Host):
     ) -> Worker:
         """A worker is a call."""
         return _Call(self, name, entry, config, on_message, on_exit)
+
+    def renew_workers(self) -> None:
+        """A call has no image."""
 
     def put_array(self, array: Any) -> ArrayRef:
         """Keep a copy in the next slot of this process's ring, which is that of flight."""

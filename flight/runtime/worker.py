@@ -12,7 +12,7 @@ import msgspec
 from flight.runtime.clock import Clock, SystemClock
 from flight.runtime.confine import Confinement, enter
 from flight.runtime.process import MESSAGE
-from flight.runtime.shm import SharedRegion
+from flight.runtime.shm import SharedRegion, read_only
 from flight.runtime.zygote import resolve
 
 
@@ -23,6 +23,9 @@ class Tools(Protocol):
 
     def region(self, name: str) -> memoryview:
         """Shared memory that the service which started the worker owns."""
+
+    def view(self, name: str) -> memoryview:
+        """The same for reading only: no fault of this process can change it."""
 
 
 class Handler(Protocol):
@@ -51,6 +54,10 @@ class ProcessTools:
     def region(self, name: str) -> memoryview:
         """Map shared memory of the run directory."""
         return SharedRegion(self._run_dir / name, 0, create=False).memory
+
+    def view(self, name: str) -> memoryview:
+        """Map shared memory of the run directory for reading."""
+        return read_only(self._run_dir / name)
 
 
 def main(config: bytes, channel: socket.socket) -> int:

@@ -13,7 +13,7 @@ from flight.dictionary.fieldspec import fields
 from flight.dictionary.registry import items
 from ground.cli.display import display, stage_text
 from ground.cli.follow import Follower, connect
-from ground.cli.parser import station_argument
+from ground.cli.parser import pair, station_argument
 from ground.commanding import build_command
 
 WAITABLE = (Stage.SENT, Stage.ACCEPTED, Stage.STARTED, Stage.COMPLETED)
@@ -39,18 +39,11 @@ def _stage(text: str) -> Stage:
     return Stage[text.upper()]
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is no name=value")
-    return name, value
-
-
 def send_arguments(parser: Parser) -> None:
     """Arguments of ``cmd send``."""
     parser.epilog = f"{_known()}\n\n{parser.epilog}"
     parser.add_argument("name", metavar="NAME", help="command, see below")
-    parser.add_argument("values", nargs="*", type=_pair, metavar="k=v", help="its arguments")
+    parser.add_argument("values", nargs="*", type=pair, metavar="k=v", help="its arguments")
     parser.add_argument(
         "--wait", type=_stage, metavar="STAGE", help="return when this stage is reached"
     )

@@ -18,8 +18,8 @@ def get_arguments(parser: Parser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="received file")
     parser.add_argument("--latest", action="store_true", help="the file received last")
     parser.add_argument("--out", type=Path, metavar="PATH", help="copy it there")
-    parser.add_argument("--render", type=Path, metavar="PNG", help="draw it, with its scene")
-    parser.add_argument("--scene", type=Path, metavar="NPZ", help="scene for --render")
+    parser.add_argument("--render", type=Path, metavar="PNG", help="draw it")
+    parser.add_argument("--scene", type=Path, metavar="NPZ", help="its scene, for --render")
     station_argument(parser)
     json_argument(parser)
 
@@ -28,8 +28,8 @@ def get(options: argparse.Namespace) -> int:
     """Check a received file against the archive, copy it, draw it."""
     if (options.name is None) != options.latest:
         raise Stop(Exit.USAGE, "name one file, or give --latest")
-    if (options.render is None) != (options.scene is None):
-        raise Stop(Exit.USAGE, "--render and --scene go together")
+    if options.scene is not None and options.render is None:
+        raise Stop(Exit.USAGE, "--scene needs --render")
     record = _find(options)
     path = options.dir / "inbox" / record["name"]
     data = _read(path, record)
@@ -45,6 +45,8 @@ def get(options: argparse.Namespace) -> int:
         print_json(record | {"path": str(path)})
     else:
         print(f"{path}: {record['size']} octets, {record['verdict']}")
+        for line in _evidence(data):
+            print(line)
     if record["verdict"] not in ("verified", "plain"):
         raise Stop(Exit.CHECK_FAILED, f"{record['name']}: {record['verdict']}")
     return Exit.OK
@@ -77,11 +79,34 @@ def _read(path: Path, record: dict[str, Any]) -> bytes:
     return data
 
 
-def _picture(data: bytes, scene: Path) -> bytes:
+def _evidence(data: bytes) -> list[str]:
+    """What a product says of a task that was given up; nothing when it is anything else."""
+    from flight.dictionary.enums import ResultKind
+    from flight.dictionary.product import ProductError, decode_evidence, decode_product
+    from ground.products.unpack import unpack
+
+    try:
+        product = decode_product(data)
+        if product.provenance.kind is not ResultKind.EVIDENCE:
+            return []
+        found = decode_evidence(unpack(product).tobytes())
+    except ProductError:
+        return []
+    state = f"state after step {found.step}: SHA-256 {found.state_sha256[:16] or 'none'}"
+    return [f"given up: {found.why}", *(f"  {each}" for each in found.crashes), f"  {state}"]
+
+
+def _picture(data: bytes, scene: Path | None) -> bytes:
+    from flight.dictionary.enums import ResultKind
     from flight.dictionary.product import ProductError, decode_product
     from ground.products.render import load_scene, render
 
     try:
-        return render(decode_product(data), len(data), load_scene(scene))
+        product = decode_product(data)
+        if product.provenance.kind is ResultKind.EVIDENCE:
+            raise Stop(Exit.USAGE, "the task was given up: there is nothing to draw")
+        if scene is None and product.provenance.kind is not ResultKind.PICTURE:
+            raise Stop(Exit.USAGE, "this result is drawn over its scene: --render needs --scene")
+        return render(product, len(data), None if scene is None else load_scene(scene))
     except ProductError as error:
         raise Stop(Exit.CHECK_FAILED, str(error)) from error

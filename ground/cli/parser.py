@@ -19,6 +19,14 @@ def station_argument(parser: Parser) -> None:
     )
 
 
+def pair(text: str) -> tuple[str, str]:
+    """Argument type: name=value."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name=value")
+    return name, value
+
+
 def address(text: str) -> tuple[str, int]:
     """Argument type: PORT or HOST:PORT."""
     from ground.datagram import parse_address

@@ -1,4 +1,4 @@
-"""``ground task submit`` and ``ground task status``."""
+"""``ground task submit``, ``ground task status`` and ``ground task programs``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,40 @@ from flight.console.parser import Parser, json_argument, seconds
 from flight.runtime.clock import SystemClock
 from ground.cli.display import display
 from ground.cli.follow import Follower, connect
-from ground.cli.parser import station_argument
+from ground.cli.parser import pair, station_argument
 from ground.commanding import build_command
 
 
 def submit_arguments(parser: Parser) -> None:
     """Arguments of ``task submit``."""
-    parser.add_argument("program", metavar="PROGRAM", help="program on board")
+    parser.add_argument("program", metavar="PROGRAM", help="program, see: ground task programs")
     parser.add_argument("scene", metavar="SCENE", help="scene in the payload store")
+    parser.add_argument("--second", default="", metavar="SCENE", help="second scene, to compare")
+    parser.add_argument(
+        "--set",
+        type=pair,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameters of the program",
+    )
     parser.add_argument("--level", default="verify", help="none, verify, dmr or tmr (verify)")
     parser.add_argument("--priority", default="5", help="0 to 9, higher runs first (5)")
+    parser.add_argument(
+        "--criticality", default="1", metavar="N", help="0 to 3, higher is given up later (1)"
+    )
+    parser.add_argument(
+        "--deadline",
+        default="0",
+        metavar="S",
+        help="result wanted within S s of acceptance (0: no deadline)",
+    )
+    parser.add_argument(
+        "--calm",
+        action="store_true",
+        help="run it only between crossings of the South Atlantic Anomaly, outside storms",
+    )
     parser.add_argument(
         "--wait", action="store_true", help="return when the product lies in the inbox, verified"
     )
@@ -38,6 +62,11 @@ def submit(options: argparse.Namespace) -> int:
         "scene": options.scene,
         "level": options.level,
         "priority": options.priority,
+        "parameters": ",".join(f"{name}={value}" for name, value in options.set),
+        "second": options.second,
+        "criticality": options.criticality,
+        "deadline": options.deadline,
+        "calm": str(options.calm).lower(),
     }
     build_command("task.run", values)
     product: dict[str, Any] | None = None
@@ -107,3 +136,49 @@ def _row(task: dict[str, Any]) -> tuple[str, ...]:
     steps = f"{task['step']}/{task['steps'] or '?'}"
     rest = (steps, str(task["votes"]), str(task["masked"]), utc(task["utc_ns"]))
     return *(str(task[name]) for name in names), *rest
+
+
+def programs_arguments(parser: Parser) -> None:
+    """Arguments of ``task programs``."""
+    json_argument(parser)
+
+
+def programs(options: argparse.Namespace) -> int:
+    """Print the programs that the dictionary declares, with their parameters."""
+    from flight.dictionary.fieldspec import fields
+    from flight.dictionary.programs import PROGRAMS
+
+    listed = [
+        {
+            "program": each.name,
+            "summary": each.summary,
+            "scenes": each.scenes,
+            "result": each.result.name,
+            "parameters": [
+                {
+                    "name": spec.name,
+                    "type": spec.type_name,
+                    "allowed": spec.allowed,
+                    "default": spec.default,
+                    "description": spec.description,
+                }
+                for spec in fields(each.parameters)
+            ],
+        }
+        for each in PROGRAMS.values()
+    ]
+    if options.json:
+        print_json(listed)
+        return Exit.OK
+    for each in listed:
+        print(_program_text(each))
+    return Exit.OK
+
+
+def _program_text(program: dict[str, Any]) -> str:
+    scenes = "one scene" if program["scenes"] == 1 else f"{program['scenes']} scenes"
+    lines = [f"{program['program']}: {program['summary']} ({scenes})"]
+    for each in program["parameters"]:
+        span = f"{each['type']}, {each['allowed']}, default {each['default']}"
+        lines.append(f"  {each['name']:<12}{each['description']} ({span})")
+    return "\n".join(lines)

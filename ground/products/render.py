@@ -1,4 +1,4 @@
-"""Picture of a product: the scene, the mask over it, and how the mask was computed."""
+"""Picture of a product: the scene, the result, and how the result was computed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from flight.dictionary.product import Product, ProductError
-from ground.products.overlay import colour, overlay, shares
-from ground.products.unpack import unpack
+from ground.products.panels import Panels, panels
 
 MARGIN = 28
 GAP = 20
@@ -33,10 +32,11 @@ _ACCENT = (88, 196, 255)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Pixel geometry of a picture for a scene of ``height`` x ``width``."""
+    """Pixel geometry of a picture with ``panels`` panels of a scene of ``height`` x ``width``."""
 
     height: int
     width: int
+    panels: int = 2
 
     @property
     def zoom(self) -> int:
@@ -51,13 +51,14 @@ class Layout:
     @property
     def pitch(self) -> int:
         """Distance from the left edge of one panel to that of the next."""
-        return max(self.panel[0], (LEAST_WIDTH - GAP) // 2) + GAP
+        share = (LEAST_WIDTH - GAP * (self.panels - 1)) // self.panels
+        return max(self.panel[0], share) + GAP
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture."""
         height = HEADER + LABEL + self.panel[1] + GAP + STRIP + MARGIN
-        return 2 * self.pitch - GAP + 2 * MARGIN, height
+        return self.panels * self.pitch - GAP + 2 * MARGIN, height
 
 
 def load_scene(path: Path) -> NDArray[np.uint8]:
@@ -77,8 +78,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _figures(product: Product, size: int, scene: NDArray[np.uint8]) -> list[tuple[str, str, str]]:
-    """Return (label, figure, note) of each cell of the caption strip."""
+def _figures(product: Product, size: int, octets: int) -> list[tuple[str, str, str]]:
+    """Return (label, figure, note) of each cell of the caption strip; the scene has ``octets``."""
     proof = product.provenance
     return [
         ("TASK", f"{proof.task}", f"{_count(proof.steps, 'step')}, {proof.elapsed:.1f} s"),
@@ -89,14 +90,18 @@ def _figures(product: Product, size: int, scene: NDArray[np.uint8]) -> list[tupl
             f"{_count(proof.checkpoints, 'checkpoint')}, {_count(proof.resumes, 'resume')}",
         ),
         ("UPSETS MASKED", f"{proof.masked}", _count(proof.corrected, "memory correction")),
-        ("SCENE", _octets(scene.nbytes), f"SHA-256 {proof.scene_sha256[:12]}"),
-        ("DOWNLINKED", _octets(size), f"{scene.nbytes / size:.0f} times less than the scene"),
+        ("SCENE", _octets(octets), f"SHA-256 {proof.scene_sha256[:12]}"),
+        ("DOWNLINKED", _octets(size), f"{_times(octets / size)} times less than the scene"),
         ("RESULT VERIFIED", proof.result_sha256[:8], f"model {proof.model_sha256[:12] or 'none'}"),
     ]
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 def _octets(count: int) -> str:
@@ -108,7 +113,8 @@ def _octets(count: int) -> str:
 def _header(draw: ImageDraw.ImageDraw, layout: Layout, product: Product) -> None:
     proof = product.provenance
     draw.text((MARGIN, 22), "TARDIGRADE", _ACCENT, _font(15))
-    draw.text((MARGIN, 42), f"{proof.program} on {proof.scene}", _TEXT, _font(26))
+    scenes = f"{proof.scene} and {proof.second}" if proof.second else proof.scene
+    draw.text((MARGIN, 42), f"{proof.program} on {scenes}", _TEXT, _font(26))
     started = np.datetime64(proof.started_utc, "ns").astype("datetime64[s]")
     right = layout.size[0] - MARGIN
     draw.text((right, 22), f"{started}Z", _QUIET, _font(15), anchor="ra")
@@ -116,17 +122,14 @@ def _header(draw: ImageDraw.ImageDraw, layout: Layout, product: Product) -> None
     draw.text((right, 50), model, _QUIET, _font(15), anchor="ra")
 
 
-def _legend(
-    draw: ImageDraw.ImageDraw, right: int, top: int, product: Product, mask: NDArray[np.uint8]
-) -> None:
-    """Classes with their share of the valid pixels, from the right edge to the left."""
-    name = "cloud" if "cloud" in product.provenance.program else "class {}"
+def _legend(draw: ImageDraw.ImageDraw, right: int, top: int, shown: Panels) -> None:
+    """Entries with their colours, from the right edge to the left."""
     font = _font(15)
-    for value, share in sorted(shares(mask).items(), reverse=True)[-4:]:
-        label = f"{name.format(value)} {share:.1%}"
+    for label, tint in reversed(shown.legend):
         draw.text((right, top), label, _TEXT, font, anchor="ra")
         right -= round(draw.textlength(label, font)) + 18
-        draw.rectangle((right, top + 3, right + 11, top + 14), colour(value))
+        if tint is not None:
+            draw.rectangle((right, top + 3, right + 11, top + 14), tint)
         right -= 18
 
 
@@ -148,27 +151,26 @@ def _strip(
         draw.text((left, top + 102), note, _QUIET, _font(max(8, round(13 * scale))))
 
 
-def render(product: Product, size: int, scene: NDArray[np.uint8]) -> bytes:
+def render(product: Product, size: int, scene: NDArray[np.uint8] | None) -> bytes:
     """Return a PNG. ``size`` is the product's length in octets, ``scene`` uint8 [H, W, 3].
 
-    Raises ProductError when the product is no mask of this scene or does not verify.
+    Raises ProductError when the product is not of this scene or does not verify; only a compressed
+    picture is drawn without one.
     """
-    mask = unpack(product)
-    if mask.shape != scene.shape[:2]:
-        raise ProductError(f"product of shape {mask.shape} is no mask of {scene.shape[:2]}")
-    layout = Layout(*mask.shape)
+    shown = panels(product, scene)
+    layout = Layout(*shown.shape, len(shown.pictures))
     picture = Image.new("RGB", layout.size, _BACKGROUND)
     draw = ImageDraw.Draw(picture)
     _header(draw, layout, product)
     width, height = layout.panel
-    panels = (("SCENE", scene), ("RESULT OVER SCENE", overlay(scene, mask)))
-    for number, (label, pixels) in enumerate(panels):
+    for number, (label, pixels) in enumerate(shown.pictures):
         left = MARGIN + number * layout.pitch
         draw.text((left, HEADER + 6), label, _QUIET, _font(14))
         panel = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
         picture.paste(panel, (left, HEADER + LABEL))
-    _legend(draw, layout.size[0] - MARGIN, HEADER + 4, product, mask)
-    _strip(draw, layout, HEADER + LABEL + height + GAP, _figures(product, size, scene))
+    _legend(draw, layout.size[0] - MARGIN, HEADER + 4, shown)
+    octets = shown.pictures[0][1].nbytes
+    _strip(draw, layout, HEADER + LABEL + height + GAP, _figures(product, size, octets))
     stream = io.BytesIO()
     picture.save(stream, "PNG")
     return stream.getvalue()

@@ -27,24 +27,31 @@ def _codes(product: Product, count: int) -> NDArray[np.uint8]:
     return codes
 
 
+def _decoded(product: Product, count: int) -> NDArray[np.uint8]:
+    """Return the values: uint8 [count]. Without a table of values the octets are the values."""
+    values = product.values
+    if not values:
+        return np.frombuffer(inflate(product.packed, count), np.uint8)
+    if len(values) > 256 or not all(0 <= value <= 255 for value in values):
+        raise ProductError("values must be at most 256 numbers of 0 to 255")
+    codes = _codes(product, count)
+    if codes.max() >= len(values):
+        raise ProductError(f"code {codes.max()} names no value; there are {len(values)}")
+    return np.asarray(values, np.uint8)[codes]
+
+
 def unpack(product: Product) -> NDArray[np.uint8]:
     """Return the result of a product: uint8 of the product's shape.
 
     Raises ProductError when the data do not fit the description, or when the result is not the one
     whose SHA-256 the node voted on.
     """
-    values = product.values
-    if not 1 <= len(values) <= 256 or not all(0 <= value <= 255 for value in values):
-        raise ProductError("values must be 1 to 256 numbers of 0 to 255")
     if not all(0 < side <= LARGEST for side in product.shape):
         raise ProductError(f"shape {product.shape} has no content")
     count = math.prod(product.shape)
     if count > LARGEST:
         raise ProductError(f"shape {product.shape} is larger than {LARGEST} values")
-    codes = _codes(product, count)
-    if codes.max() >= len(values):
-        raise ProductError(f"code {codes.max()} names no value; there are {len(values)}")
-    result = np.asarray(values, np.uint8)[codes]
+    result = _decoded(product, count)
     digest = hashlib.sha256(result.tobytes()).hexdigest()
     if digest != product.provenance.result_sha256:
         raise ProductError(

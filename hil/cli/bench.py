@@ -8,7 +8,17 @@ from pathlib import Path
 from flight.console.exits import Exit
 from flight.console.parser import Parser
 
-PARTS = ("cli", "bus", "link", "inference")
+PARTS = (
+    "cli",
+    "bus",
+    "link",
+    "inference",
+    "redundancy",
+    "environment",
+    "checkpoint",
+    "ecc",
+    "vote",
+)
 
 
 def bench_arguments(parser: Parser) -> None:

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from flight.dictionary.events import (
+    CanaryRight,
+    CanaryWrong,
     MemoryCorrected,
     NoMajority,
     ProcessEnded,
     ReplicaLost,
     ReplicaOutvoted,
+    ScrubCorrected,
+    StateLost,
     TaskResumed,
 )
 from flight.dictionary.registry import item
@@ -21,17 +25,18 @@ from hil.demo.account import Account
 
 Line = dict[str, Any]
 PROGRAM, SCENE = "cloud-mask", "bahamas"
-MASKED = {
-    item(kind).name
-    for kind in (
-        ReplicaOutvoted,
-        ReplicaLost,
-        MemoryCorrected,
-        NoMajority,
-        TaskResumed,
-        ProcessEnded,
-    )
-}
+_MASKED = (
+    ReplicaOutvoted,
+    ReplicaLost,
+    MemoryCorrected,
+    NoMajority,
+    TaskResumed,
+    ProcessEnded,
+    CanaryWrong,
+    ScrubCorrected,
+    StateLost,
+)
+TOLD = {item(kind).name: "masked" for kind in _MASKED} | {item(CanaryRight).name: "info"}
 COUNTERS = ("masked", "corrected", "replaced")
 TASK_DEADLINE = 40.0  # s from submission to the product on the ground
 
@@ -95,8 +100,8 @@ def _note(
             account.bar(f"downlink {name}", received, size)
         case {"happening": "event", "event": event, "text": text}:
             flight.events.append(event)
-            if event in MASKED:
-                account.say(f"node: {text}", "masked")
+            if event in TOLD:
+                account.say(f"node: {text}", TOLD[event])
         case {"happening": "link", "up": up}:
             account.say("station: link up" if up else "station: link lost")
 

@@ -15,12 +15,20 @@ from toy_programs import Rows
 
 from flight.dictionary.codec import decode
 from flight.dictionary.commands import Reply, RunTask, StoreProduct
-from flight.dictionary.enums import BudgetLevel, Level, ModelState, Reason, TaskState
+from flight.dictionary.enums import (
+    BudgetLevel,
+    Environment,
+    Level,
+    ModelState,
+    Reason,
+    TaskState,
+)
 from flight.dictionary.product import Product, decode_product
 from flight.dictionary.registry import BY_ID, Command, Event
 from flight.dictionary.telemetry import (
     BoardReadings,
     Budget,
+    EnvironmentStatus,
     EventReport,
     ModelStatus,
     NodeState,
@@ -37,7 +45,7 @@ from flight.runtime.table import EXECUTIVE, Row, Table
 from flight.storage.products import product_name
 
 FULL = Budget(BudgetLevel.FULL, 10.0, 4, 1.0, True, True, 3.0, "test")
-PROGRAMS = ("Rows", "Rows2", "Modelled", "Orphan", "Broken", "Greedy", "Real", "Wide")
+PROGRAMS = ("Rows", "Rows2", "Modelled", "Orphan", "Broken", "Greedy", "Real", "Wide", "Pair")
 
 
 class Probe(Service):
@@ -91,14 +99,14 @@ def _table(storage: str) -> Table:
         ("model", "toy_programs:open_model"),
         *((f"program {name}", f"toy_programs:{name}") for name in PROGRAMS),
     )
-    heard = (BoardReadings, Budget, ModelStatus, NodeState)
+    heard = (BoardReadings, Budget, EnvironmentStatus, ModelStatus, NodeState)
     executor = "flight.executor.service:Executor"
     return Table(
         (
             Row(EXECUTIVE, "", EXECUTIVE, publishes=(NodeState,)),
             Row("executor", executor, "executor", (TaskStatus,), heard, bindings=bindings),
             Row("storage", storage, "core"),
-            Row("probe", "executor_node:Probe", "probe", (Budget, ModelStatus)),
+            Row("probe", "executor_node:Probe", "probe", (Budget, EnvironmentStatus, ModelStatus)),
         )
     )
 
@@ -195,6 +203,7 @@ class ExecutorNode:
         table: str = "executor_node:TABLE",
         work_time: float = 0.02,
         begin: float = 0.0,
+        canary: dict[str, str] | None = None,
         **executor: Any,
     ) -> None:
         self.payload = folder / "payload"
@@ -205,7 +214,7 @@ class ExecutorNode:
         self.time = VirtualTime()
         self.time.clock.advance_to(begin)
         settings = {
-            "executor": {"payload": str(self.payload)},
+            "executor": {"payload": str(self.payload)} | ({"canary": canary} if canary else {}),
             "parameters": {"executor": {"checkpoint_interval": 0.0, "redo_limit": 3} | executor},
         }
         self.node = SimulatedNode(self.time, table, settings, self.store, 1, work_time)
@@ -230,8 +239,9 @@ class ExecutorNode:
         request: int = 0,
         priority: int = 5,
         name: str = "hills",
+        **more: Any,
     ) -> int:
-        reply = self.command(RunTask(program, name, level, priority, request))
+        reply = self.command(RunTask(program, name, level, priority, request, **more))
         assert reply.reason is Reason.NONE, reply
         return int(msgspec.msgpack.decode(reply.result))
 
@@ -261,3 +271,25 @@ class ExecutorNode:
 
     def events(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.probe.events if isinstance(event, kind)]
+
+
+def digest(node: ExecutorNode, task: int) -> str:
+    return node.product(task).provenance.result_sha256
+
+
+def state(node: ExecutorNode, task: int) -> TaskState | None:
+    status = node.status(task)
+    return None if status is None else status.state
+
+
+def at_step(node: ExecutorNode, task: int, step: int) -> None:
+    def there() -> bool:
+        status = node.status(task)
+        return status is not None and status.step >= step
+
+    assert node.run(60, there)
+
+
+def surround(node: ExecutorNode, mode: Environment, ahead: float = -1.0) -> None:
+    node.probe.context.publish(EnvironmentStatus(mode, True, 0.0, 0, 0.0, 0.0, ahead, 0.0))
+    node.run(0.001)

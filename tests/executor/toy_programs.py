@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.dictionary.enums import Reason
+from flight.dictionary.enums import Reason, ResultKind
+from flight.dictionary.fields import u8
+from flight.dictionary.programs import Declaration, ProgramParameters
 
 STEPS = 8
 
@@ -17,6 +19,7 @@ class Rows:
 
     name = "rows"
     version = 1
+    declaration = Declaration("rows", "Adds up rows", ProgramParameters, ResultKind.MASK)
 
     def __init__(self, inputs: Any) -> None:
         self.inputs = inputs
@@ -107,6 +110,25 @@ class Wide(Rows):
 
     def result(self, state: dict[str, Any]) -> NDArray[np.uint8]:
         return np.zeros((1, 17 << 20), np.uint8)
+
+
+class PairParameters(ProgramParameters, frozen=True):
+    """Of a program that takes one."""
+
+    add: Annotated[int, u8("", "Added to every value", hi=9)] = 0
+
+
+class Pair(Rows):
+    """A program that takes two scenes and a parameter."""
+
+    name = "pair"
+    declaration = Declaration("pair", "Adds up", PairParameters, ResultKind.CHANGE, scenes=2)
+
+    def step(self, state: dict[str, Any]) -> dict[str, Any]:
+        after = super().step(state)
+        row = state["step"] % len(after["grid"])
+        after["grid"][row] += self.inputs.second[row, :, 1] + np.uint8(self.inputs.parameters.add)
+        return after
 
 
 class ToyModel:

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from flight.dictionary.enums import Reason
-from flight.executor.replica import InputError, parse_scene, read_scene
+from flight.executor.scene import parse_scene, read_scene
+from flight.executor.task import InputError
 from flight.inference.manifest import Manifest
 
 FLIPS = 200

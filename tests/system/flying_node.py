@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ CONFIGS = ROOT / "configs"
 SPACECRAFT = 0xA5
 DEADLINE = 60.0  # s; generous, the machine may be loaded
 CLOCK = SystemClock()
+
+T = TypeVar("T", bound=Telemetry)
 
 
 def configuration(folder: Path, **replaced: str) -> Path:
@@ -71,6 +74,7 @@ class FlyingNode:
         *,
         state: Path | None = None,
         prefix: Sequence[str] = (),
+        program: Sequence[str] = ("-m", "flight"),
         arguments: Sequence[str] = ("--allow-injection",),
     ) -> None:
         self.state = state or folder / "node"
@@ -88,7 +92,7 @@ class FlyingNode:
         self._deframer = TmDeframer(SPACECRAFT, 640)
         self._sequence = 0
         self._words = [
-            *prefix, sys.executable, "-m", "flight", "run", "--dir", str(self.state),
+            *prefix, sys.executable, *program, "run", "--dir", str(self.state),
             *(("--config", str(config)) if config else ()),
             "--listen", f"127.0.0.1:{self.address[1]}",
             "--peer", f"127.0.0.1:{self._radio.getsockname()[1]}", *arguments,
@@ -99,6 +103,7 @@ class FlyingNode:
             self.process = subprocess.Popen(
                 self._words,
                 cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -131,6 +136,13 @@ class FlyingNode:
         """True while the executive lives."""
         return self.process.poll() is None
 
+    def newest(self, kind: type[T]) -> T:
+        """Newest packet of a kind; the first one is waited for."""
+        self.until(lambda: kind in self.latest, kind.__name__)
+        packet = self.latest[kind]
+        assert isinstance(packet, kind)
+        return packet
+
     @property
     def mode(self) -> Mode | None:
         """Newest mode reported."""
@@ -144,6 +156,30 @@ class FlyingNode:
         assert isinstance(status, LinkStatus)
         return status
 
+    def processes(self) -> dict[int, str]:
+        """Processes of the node's session that are no zombies: process id to name."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                head, _, tail = path.read_text().rpartition(")")
+            except OSError:  # ended in between
+                continue
+            state, _, _, session = tail.split()[:4]
+            if int(session) == self.process.pid and state != "Z":
+                found[int(path.parent.name)] = head.partition("(")[2]
+        return found
+
+    def pid(self, name: str) -> int:
+        """Process id of a service process, 0 while there is none."""
+        return next((pid for pid, known in self.processes().items() if known == name), 0)
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal to a service process as soon as there is one; its process id."""
+        self.until(lambda: self.pid(name) != 0, f"process {name}")
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
     def leftovers(self) -> list[str]:
         """What lies in the run directory."""
         folder = run_dir(self.state)
@@ -155,11 +191,20 @@ class FlyingNode:
         """Take telemetry until the condition holds; fails when it does not in time."""
         deadline = CLOCK.now() + seconds
         while not condition():
-            assert self.running, f"{what}: the node ended: {self.log.read_text()}"
+            running = self.running  # before the look: what an ended node has sent still counts
             assert CLOCK.now() < deadline, f"{what}: not within {seconds} s {self.latest}"
             ready, _, _ = select.select([self._radio], [], [], 0.02)
             if ready:
                 self._take(self._radio.recv(4096))
+            else:
+                assert running, f"{what}: the node ended: {self.log.read_text()}"
+
+    def wait(self) -> int:
+        """Take telemetry until the node has ended by itself; the exit code."""
+        self.until(lambda: not self.running, "the end of the node")
+        while select.select([self._radio], [], [], 0)[0]:
+            self._take(self._radio.recv(4096))
+        return self.process.wait()
 
     def _take(self, datagram: bytes) -> None:
         for _, packet in self._deframer.feed(datagram):
@@ -231,14 +276,6 @@ class FlyingNode:
     def answers(self) -> bool:
         """True when the node still executes telecommands."""
         return self.outcome(self.command(Ping())) == (Stage.COMPLETED, Reason.NONE)
-
-
-def alive(pid: int) -> bool:
-    """True while a process exists and is no zombie."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
 
 
 def flight(*words: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:

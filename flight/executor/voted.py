@@ -1,0 +1,50 @@
+"""The voted state of a run, under ECC: what seats are loaded from and checkpoints are made of."""
+
+from __future__ import annotations
+
+import os
+
+from flight.radiation.layout import Layout
+from flight.radiation.owned import OwnedRegion
+from flight.radiation.region import Busy
+from flight.radiation.secded import Geometry
+from flight.runtime.crc import crc32c
+from flight.runtime.service import Context
+from flight.runtime.shm import PROTECTED
+
+
+class VotedState:
+    """One generation of octets. The scrubber finds it by the ending of its name."""
+
+    def __init__(self, context: Context, task: int, capacity: int) -> None:
+        """Raises OSError when there is no memory."""
+        layout = Layout(Geometry.fitting(capacity), capacity)
+        self._memory = context.region(f"executor-t{task}-state{PROTECTED}", layout.size)
+        name = f"t{task} state"
+        self._region = OwnedRegion.create(self._memory.memory, layout, name, os.getpid())
+        self._bare: bytes | None = b""
+        self.generation = -1
+        self.digest = ""  # SHA-256, taken when it was voted
+        self.crc = 0
+
+    def keep(self, state: bytes, digest: str, generation: int, protect: bool) -> None:
+        """Take over what was voted. Without ``protect`` it stays as it is: the level NONE."""
+        self.digest, self.generation, self.crc = digest, generation, crc32c(state)
+        self._bare = state
+        if protect:
+            try:
+                self._region.begin()[: len(state)] = state
+                self._region.seal(len(state))
+                self._bare = None
+            except Busy:  # a scrubber that was killed has not given back its claim yet
+                return
+
+    def octets(self) -> bytes:
+        """The state. Raises Uncorrectable, never returns what is damaged beyond repair."""
+        if self._bare is not None:
+            return self._bare
+        return self._region.read()
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._memory.close()

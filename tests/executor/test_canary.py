@@ -1,0 +1,73 @@
+"""Known-answer runs: when they run, what a wrong answer does, what is learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from executor_node import ExecutorNode, Script, digest, golden, scene, surround
+
+from flight.dictionary.enums import Environment, Level
+from flight.dictionary.events import CanaryRight, CanaryWrong, TaskStarted
+
+GOLDEN = golden(scene())
+CANARY = {"program": "Rows", "scene": "hills"}
+
+
+def test_the_canary_runs_at_start_every_few_tasks_and_when_the_environment_changes(
+    tmp_path: Path,
+) -> None:
+    node = ExecutorNode(tmp_path, canary=CANARY, canary_every=3)
+    assert node.run(5, lambda: len(node.events(CanaryRight)) == 1)
+    for _ in range(3):
+        node.complete(node.submit(Level.NONE))
+    assert node.run(5, lambda: len(node.events(CanaryRight)) == 2)
+    surround(node, Environment.SAA)
+    assert node.run(5, lambda: len(node.events(CanaryRight)) == 3)
+    node.run(30)
+    assert len(node.events(CanaryRight)) == 3
+    assert [s.task for s in node.probe.statuses if s.task == 0] == []
+
+
+def test_an_urgent_task_waits_for_the_canary(tmp_path: Path) -> None:
+    node = ExecutorNode(tmp_path, canary=CANARY)
+    task = node.submit(Level.NONE, priority=9, deadline=30)
+    node.complete(task)
+    assert len(node.events(CanaryRight)) == 1
+
+
+def test_while_the_canary_is_wrong_no_task_starts(tmp_path: Path, script: Script) -> None:
+    node = ExecutorNode(tmp_path, canary=CANARY)
+    assert node.run(5, lambda: node.events(CanaryRight)), "it did not learn the answer"
+    renewed: list[float] = []
+    node.service("executor").context.renew_workers = lambda: renewed.append(1.0)
+    script.acts[0, 4] = ["odd", "odd", "odd"]
+    surround(node, Environment.SAA)
+    task = node.submit(Level.NONE)
+    assert node.run(20, lambda: len(node.events(CanaryWrong)) == 2)
+    assert node.events(CanaryWrong)[1].count == len(renewed) == 2
+    tried = len(node.events(TaskStarted))
+    node.run(20)
+    assert len(node.events(TaskStarted)) == tried, "a task was started on bad replicas"
+    assert node.run(60, lambda: len(node.events(CanaryRight)) == 2)
+    assert len(node.events(CanaryWrong)) == 3
+    node.complete(task)
+    assert digest(node, task) == GOLDEN
+
+
+def test_the_answer_is_known_over_a_reboot_and_learnt_anew_for_another_program(
+    tmp_path: Path, script: Script
+) -> None:
+    node = ExecutorNode(tmp_path, canary=CANARY)
+    assert node.run(5, lambda: node.events(CanaryRight))
+    script.acts[0, 4] = ["odd"]
+    again = ExecutorNode(tmp_path, node.store, begin=node.time.clock.now(), canary=CANARY)
+    assert again.run(5, lambda: again.events(CanaryWrong))
+    other = CANARY | {"program": "Rows2"}
+    later = ExecutorNode(tmp_path, again.store, begin=again.time.clock.now(), canary=other)
+    assert later.run(9, lambda: later.events(CanaryRight))
+    assert not later.events(CanaryWrong)
+
+
+def test_a_canary_without_its_scene_is_a_wrong_one(tmp_path: Path) -> None:
+    node = ExecutorNode(tmp_path, canary=CANARY | {"scene": "gone"})
+    assert node.run(9, lambda: node.events(CanaryWrong))
