@@ -177,7 +177,8 @@ def test_json_says_how_items_are_handled() -> None:
     items = content.describe()["items"]
     run = items["command"][1]
     assert (run["name"], run["service"], run["size"]) == ("task.run", "executor", 236)
-    assert [field["offset"] for field in run["fields"]] == [0, 32, 64, 65, 66, 70, 198, 230, 231, 235]
+    offsets = [field["offset"] for field in run["fields"]]
+    assert offsets == [0, 32, 64, 65, 66, 70, 198, 230, 231, 235]
     assert run["fields"][2]["default"] == "VERIFY"
     assert run["fields"][2]["members"] == {"NONE": 0, "VERIFY": 1, "DMR": 2, "TMR": 3}
     heartbeat = items["telemetry"][0]
