@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.dictionary.telemetry import (
     BoardReadings,
     Budget,
     CommandLedger,
     CommandStage,
     DownlinkQueue,
-    EnvironmentStatus,
     EventReport,
     HealthStatus,
     Housekeeping,
@@ -18,8 +18,6 @@ from flight.dictionary.telemetry import (
     ParameterTable,
     ProcessReport,
     RecorderStatus,
-    ScrubMap,
-    ScrubStatus,
     TaskStatus,
     TelecommandReceived,
 )

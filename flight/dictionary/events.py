@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from flight.dictionary.enums import BudgetLevel, Environment, Mode, Reason, Severity
+from flight.dictionary.enums import BudgetLevel, Mode, Reason, Severity
 from flight.dictionary.fields import choice, text, u8, u16, u32
 from flight.dictionary.registry import Event, event
 
@@ -245,55 +245,3 @@ class MessagesLost(Event, frozen=True):
 
     name: Name
     count: Annotated[int, u16("", "Messages")]
-
-
-@event(60, Severity.WARNING, "environment {mode.name}: {why}")
-class EnvironmentChanged(Event, frozen=True):
-    """The radiation environment changed; tasks run with the redundancy that it asks for."""
-
-    mode: Annotated[Environment, choice("New environment")]
-    why: Why
-
-
-@event(61, Severity.ACTIVITY, "known-answer run on {scene}: right")
-class CanaryRight(Event, frozen=True):
-    """A known-answer run gave the known answer."""
-
-    scene: Name
-
-
-@event(
-    62,
-    Severity.CRITICAL,
-    "known-answer run on {scene}: wrong, {count} in a row, replicas made anew",
-)
-class CanaryWrong(Event, frozen=True):
-    """A known-answer run gave another answer, or none."""
-
-    scene: Name
-    count: Count
-
-
-@event(63, Severity.WARNING, "scrub of {region}: {count} corrected")
-class ScrubCorrected(Event, frozen=True):
-    """The scrubber corrected a protected region."""
-
-    region: Name
-    count: Count
-
-
-@event(64, Severity.CRITICAL, "scrub of {region}: block {block} cannot be corrected, quarantined")
-class RegionQuarantined(Event, frozen=True):
-    """A block holds more errors than its code corrects; its region is not handed out any more."""
-
-    region: Name
-    block: Count
-
-
-@event(65, Severity.CRITICAL, "task {task} step {step}: {why}; back to its checkpoint")
-class StateLost(Event, frozen=True):
-    """Memory of a run was damaged beyond what its code corrects; the run begins again."""
-
-    task: Task
-    step: Count
-    why: Why

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from flight.dictionary.enums import (
     BudgetLevel,
-    Environment,
     Level,
     Mode,
     ModelState,
@@ -237,45 +236,3 @@ class ParameterTable(Telemetry, frozen=True):
     """All parameter sets as they are in force; each process takes over its own."""
 
     sets: Annotated[dict[int, bytes], internal("Parameter set id to MessagePack of the set")]
-
-
-@telemetry(24, "environment", Delivery.LATEST, linked=True)
-class EnvironmentStatus(Telemetry, frozen=True):
-    """Radiation environment: where the node is, what flux is expected there, what was corrected."""
-
-    mode: Annotated[Environment, choice("Environment")]
-    valid: Annotated[bool, flag("Position known; if not, flux, place and forecast mean nothing")]
-    flux: Annotated[float, f32("1/cm2/s", "Trapped protons expected here", lo=0)]
-    corrections: Annotated[int, u32("", "Memory corrections in the storm window")]
-    latitude: Annotated[float, f32("deg", "Geocentric latitude", lo=-90, hi=90)]
-    longitude: Annotated[float, f32("deg", "East longitude", lo=-180, hi=180)]
-    next_saa_in: Annotated[float, f32("s", "Until the next entry, -1: none in the horizon", lo=-1)]
-    saa_length: Annotated[float, f32("s", "Length of that crossing, 0 when none", lo=0)]
-
-
-@telemetry(25, "scrub.status", Delivery.LATEST, linked=True)
-class ScrubStatus(Telemetry, frozen=True):
-    """Scrubbing of the protected regions."""
-
-    regions: Annotated[int, u16("", "Protected regions")]
-    quarantined: Annotated[int, u16("", "Of these with a block that cannot be corrected")]
-    suspended: Annotated[int, u16("", "Of these not scrubbed by request")]
-    size: Annotated[int, u64("B", "Protected data")]
-    passes: Annotated[int, u32("", "Passes over all regions since boot")]
-    corrected: Annotated[int, u32("", "Codewords corrected since boot")]
-    uncorrectable: Annotated[int, u32("", "Blocks found uncorrectable since boot")]
-    skipped: Annotated[int, u32("", "Blocks skipped because they were being written")]
-    period: Annotated[float, f32("s", "Time wanted for one pass")]
-    oldest: Annotated[float, f32("s", "Age of the block that waits longest")]
-    hardware: Annotated[bool, flag("Main memory has hardware ECC, so that full passes are rare")]
-
-
-@telemetry(26, "scrub.map", Delivery.QUEUE, 64, linked=True)
-class ScrubMap(Telemetry, frozen=True):
-    """One region in up to 64 cells. Letters of ages: a is below 1 s, each next one doubles."""
-
-    region: Annotated[str, text(32, "Region")]
-    blocks: Annotated[int, u32("", "Blocks of the region")]
-    per_cell: Annotated[int, u16("", "Blocks in one cell")]
-    ages: Annotated[str, text(64, "Age since the last scrub, one letter per cell, - for never")]
-    hits: Annotated[str, text(64, "Corrections, one digit per cell, 9 is nine or more")]

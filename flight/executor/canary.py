@@ -20,14 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from flight.dictionary.enums import Level
-from flight.dictionary.events import CanaryRight, CanaryWrong, WriteFailed
+from flight.dictionary.events import WriteFailed
 from flight.dictionary.parameters import ExecutorParameters
+from flight.dictionary.radiation import CanaryRight, CanaryUnable, CanaryWrong
 from flight.executor.record import TaskRecord
 from flight.runtime.service import Context
 
 NAME = "executor/canary"
 TASK = 0  # id of no task in the book
 RETRY = 30.0  # s between runs while the answer stays wrong
+UNABLE = 300.0  # s until a run is tried again that was not possible
 TRUST = 2  # wrong answers in a row after which no task starts until one is right
 
 
@@ -82,6 +84,12 @@ class Canary:
         level = Level.TMR if self._learning else Level.VERIFY
         program = (self._settings or {})["program"]
         return TaskRecord(TASK, 0, program, self.scene, scene_sha256, level, 9, criticality=0)
+
+    def unable(self, why: str) -> None:
+        """It cannot be run: that says nothing of the replicas, so tasks go on."""
+        self._tasks, self._asked = 0, True
+        self._not_before = self._context.clock.now() + UNABLE
+        self._context.event(CanaryUnable(self.scene, why[:64]))
 
     def judge(self, result: npt.NDArray[np.uint8] | None, origin: str) -> None:
         """Take the answer, None for a run that failed. ``origin``: program, scene and models."""

@@ -12,7 +12,8 @@ from flight.dictionary.enums import Environment, Level, Reason, TaskState
 from flight.dictionary.events import TaskCompleted, TaskFailed, WriteFailed
 from flight.dictionary.parameters import ExecutorParameters, RadiationParameters
 from flight.dictionary.product import Provenance
-from flight.dictionary.telemetry import Budget, EnvironmentStatus
+from flight.dictionary.radiation import EnvironmentStatus
+from flight.dictionary.telemetry import Budget
 from flight.executor import schedule
 from flight.executor.book import TaskBook
 from flight.executor.canary import TASK, Canary
@@ -29,6 +30,8 @@ from flight.radiation.policy import failure_rate, raised_level
 from flight.radiation.region import Busy
 from flight.runtime.service import Context, Refused
 
+# Why a known-answer run fails that should not fail; any other reason is one of its inputs.
+DAMAGE = (Reason.NO_MAJORITY, Reason.POISON, Reason.CORRUPT, Reason.INTERNAL)
 LIVES = 2  # times the poison limit that a task may be begun without a step to show for it
 
 
@@ -106,8 +109,8 @@ class Dispatcher:
     def _begin_canary(self) -> None:
         try:
             self._begin(self._canary.record(self._payload.digest(self._canary.scene)))
-        except (Refused, InputError, OSError):
-            self._canary.judge(None, "")
+        except (Refused, InputError, OSError) as error:
+            self._canary.unable(str(error))
 
     def _begin_task(self, record: TaskRecord) -> None:
         record.lives = record.lives + 1 if record.step == record.begun_at else 1
@@ -202,7 +205,7 @@ class Dispatcher:
         if run.lost:
             self._again(record)
         elif record.task == TASK:
-            self._canary.judge(result, self._launcher.origin(run))
+            self._judge(run, result)
         elif result is not None:
             kept = np.array(result)
             self._hand_over(record, kept, self._launcher.provenance(run, kept))
@@ -210,6 +213,12 @@ class Dispatcher:
             self._hand_over(record, *self._launcher.evidence(run))
         else:
             self._end(record, TaskState.FAILED)
+
+    def _judge(self, run: TaskRun, result: npt.NDArray[np.uint8] | None) -> None:
+        if result is None and run.record.reason not in DAMAGE:
+            self._canary.unable(f"{run.record.reason.name}: {run.record.detail}")
+        else:
+            self._canary.judge(result, self._launcher.origin(run))
 
     def _hand_over(
         self, record: TaskRecord, result: npt.NDArray[np.uint8], proof: Provenance

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from flight.dictionary.events import (
-    MemoryCorrected,
-    NoMajority,
-    ReplicaLost,
-    ReplicaOutvoted,
-    StateLost,
-)
+from flight.dictionary.events import MemoryCorrected, NoMajority, ReplicaLost, ReplicaOutvoted
+from flight.dictionary.radiation import StateLost
 from flight.executor.record import TaskRecord
 from flight.runtime.service import Context
 

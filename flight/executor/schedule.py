@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from flight.dictionary.enums import Environment, Reason
-from flight.dictionary.telemetry import EnvironmentStatus
+from flight.dictionary.radiation import EnvironmentStatus
 from flight.executor.estimate import Estimate
 from flight.executor.record import TaskRecord
 from flight.runtime.service import Refused

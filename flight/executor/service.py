@@ -9,13 +9,8 @@ from flight.dictionary.commands import CancelTask, Reply, ResumeTask, RunTask, S
 from flight.dictionary.enums import Mode, Reason
 from flight.dictionary.events import BudgetExpired
 from flight.dictionary.parameters import ExecutorParameters
-from flight.dictionary.telemetry import (
-    BoardReadings,
-    Budget,
-    EnvironmentStatus,
-    ModelStatus,
-    NodeState,
-)
+from flight.dictionary.radiation import EnvironmentStatus
+from flight.dictionary.telemetry import BoardReadings, Budget, ModelStatus, NodeState
 from flight.executor import schedule
 from flight.executor.book import TaskBook
 from flight.executor.canary import Canary

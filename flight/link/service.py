@@ -11,6 +11,7 @@ from flight.dictionary.events import (
     FramesDropped,
 )
 from flight.dictionary.parameters import LinkParameters
+from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.dictionary.registry import Telemetry
 from flight.dictionary.telemetry import (
     BoardReadings,
@@ -18,13 +19,10 @@ from flight.dictionary.telemetry import (
     CommandLedger,
     CommandStage,
     DownlinkQueue,
-    EnvironmentStatus,
     EventReport,
     Housekeeping,
     LinkStatus,
     NodeState,
-    ScrubMap,
-    ScrubStatus,
     TaskStatus,
     TelecommandReceived,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from flight.dictionary.telemetry import ScrubMap
+from flight.dictionary.radiation import ScrubMap
 
 CELLS = 64
 OLDEST = "z"

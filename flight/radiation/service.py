@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from flight.dictionary.codec import decode
 from flight.dictionary.enums import BudgetLevel
-from flight.dictionary.events import (
+from flight.dictionary.events import MemoryCorrected
+from flight.dictionary.parameters import RadiationParameters
+from flight.dictionary.radiation import (
     EnvironmentChanged,
-    MemoryCorrected,
     RegionQuarantined,
     ScrubCorrected,
+    ScrubStatus,
 )
-from flight.dictionary.parameters import RadiationParameters
 from flight.dictionary.registry import item
-from flight.dictionary.telemetry import BoardReadings, Budget, EventReport, ScrubStatus
+from flight.dictionary.telemetry import BoardReadings, Budget, EventReport
 from flight.radiation.policy import scrub_factor
 from flight.radiation.record import State
 from flight.radiation.scrubber import Finding, Pace, Scrubber

@@ -9,7 +9,7 @@ from typing import Any
 from flight.dictionary.enums import Environment
 from flight.dictionary.fluxtable import decode_table
 from flight.dictionary.orbit import parse_tle
-from flight.dictionary.telemetry import EnvironmentStatus
+from flight.dictionary.radiation import EnvironmentStatus
 from flight.radiation.environment import Assessment, EnvironmentWatch
 from flight.radiation.fluxmap import FluxMap
 from flight.radiation.forecast import Crossing, Forecast, next_entry

@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from flight.dictionary.events import (
-    CanaryRight,
-    CanaryWrong,
     MemoryCorrected,
     NoMajority,
     ProcessEnded,
     ReplicaLost,
     ReplicaOutvoted,
-    ScrubCorrected,
-    StateLost,
     TaskResumed,
 )
+from flight.dictionary.radiation import CanaryRight, CanaryWrong, ScrubCorrected, StateLost
 from flight.dictionary.registry import item
 from hil.bench.local import LocalBench
 from hil.demo.account import Account

@@ -24,11 +24,11 @@ from flight.dictionary.enums import (
     TaskState,
 )
 from flight.dictionary.product import Product, decode_product
+from flight.dictionary.radiation import EnvironmentStatus
 from flight.dictionary.registry import BY_ID, Command, Event
 from flight.dictionary.telemetry import (
     BoardReadings,
     Budget,
-    EnvironmentStatus,
     EventReport,
     ModelStatus,
     NodeState,

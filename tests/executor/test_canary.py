@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from executor_node import ExecutorNode, Script, digest, golden, scene, surround
 
 from flight.dictionary.enums import Environment, Level
-from flight.dictionary.events import CanaryRight, CanaryWrong, TaskStarted
+from flight.dictionary.events import TaskStarted
+from flight.dictionary.radiation import CanaryRight, CanaryUnable, CanaryWrong
 
 GOLDEN = golden(scene())
 CANARY = {"program": "Rows", "scene": "hills"}
@@ -68,6 +70,22 @@ def test_the_answer_is_known_over_a_reboot_and_learnt_anew_for_another_program(
     assert not later.events(CanaryWrong)
 
 
-def test_a_canary_without_its_scene_is_a_wrong_one(tmp_path: Path) -> None:
-    node = ExecutorNode(tmp_path, canary=CANARY | {"scene": "gone"})
+@pytest.mark.parametrize("odd", [{"scene": "gone"}, {"program": "Orphan"}, {"program": "gone"}])
+def test_a_canary_that_cannot_be_run_does_not_stop_the_node(
+    tmp_path: Path, odd: dict[str, str]
+) -> None:
+    node = ExecutorNode(tmp_path, canary=CANARY | odd)
+    task = node.submit(Level.NONE)
+    node.complete(task)
+    assert len(node.events(CanaryUnable)) == 1
+    assert not node.events(CanaryWrong)
+    assert node.run(400, lambda: len(node.events(CanaryUnable)) == 2), "it is not tried again"
+
+
+def test_a_canary_whose_replicas_do_not_agree_is_a_wrong_one(
+    tmp_path: Path, script: Script
+) -> None:
+    for seat in range(3):
+        script.acts[seat, 3] = ["odd"] * 9
+    node = ExecutorNode(tmp_path, canary=CANARY)
     assert node.run(9, lambda: node.events(CanaryWrong))

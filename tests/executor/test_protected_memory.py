@@ -11,7 +11,8 @@ from executor_node import ExecutorNode, Script, golden, scene
 from toy_programs import STEPS
 
 from flight.dictionary.enums import Level
-from flight.dictionary.events import MemoryCorrected, StateLost, TaskResumed
+from flight.dictionary.events import MemoryCorrected, TaskResumed
+from flight.dictionary.radiation import StateLost
 from flight.dictionary.telemetry import TaskStatus
 from flight.executor import bulk
 from flight.radiation.period import Depth

@@ -11,16 +11,9 @@ import numpy as np
 
 from flight.dictionary.codec import decode
 from flight.dictionary.enums import BudgetLevel, Quality
+from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.dictionary.registry import BY_ID
-from flight.dictionary.telemetry import (
-    BoardReadings,
-    Budget,
-    EnvironmentStatus,
-    EventReport,
-    NodeState,
-    ScrubMap,
-    ScrubStatus,
-)
+from flight.dictionary.telemetry import BoardReadings, Budget, EventReport, NodeState
 from flight.radiation.layout import Layout
 from flight.radiation.owned import OwnedRegion
 from flight.radiation.secded import Geometry

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from flight.dictionary import layout
 from flight.dictionary.enums import Environment
-from flight.dictionary.events import EnvironmentChanged
 from flight.dictionary.fluxtable import decode_table
-from flight.dictionary.telemetry import EnvironmentStatus
+from flight.dictionary.radiation import EnvironmentChanged, EnvironmentStatus
 from flight.radiation.environment import EnvironmentWatch, Thresholds
 from flight.radiation.fluxmap import FluxMap
 from flight.radiation.forecast import Crossing, Forecast, next_entry

@@ -9,13 +9,15 @@ from radiation_node import SIZE, Rig
 
 from flight.config import default_path
 from flight.dictionary.enums import Environment
-from flight.dictionary.events import (
+from flight.dictionary.events import MemoryCorrected
+from flight.dictionary.radiation import (
     EnvironmentChanged,
-    MemoryCorrected,
+    EnvironmentStatus,
     RegionQuarantined,
     ScrubCorrected,
+    ScrubMap,
+    ScrubStatus,
 )
-from flight.dictionary.telemetry import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.radiation.ecc import Uncorrectable
 from flight.radiation.storm import Expected
 from flight.radiation.surroundings import Surroundings

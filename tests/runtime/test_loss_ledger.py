@@ -134,10 +134,13 @@ def test_the_healthy_one_lost_what_the_relay_damaged_and_nothing_else(outcome: O
     assert outcome.page("healthy").words[Word.CORRUPT] >= outcome.flipped
 
 
-def test_overload_by_two_costs_half_or_more_and_all_of_it_is_overflow(outcome: Outcome) -> None:
+def test_overload_by_two_costs_half_or_more_and_nearly_all_of_it_is_overflow(
+    outcome: Outcome,
+) -> None:
     account = outcome.account("slow")
     assert 0.4 * TOTAL < account.overflow < TOTAL  # bursts beyond the queue cost more than half
-    assert account.lost == outcome.flipped
+    # Where the machine starves it, it does not drain in time: that is lost at the high-water mark.
+    assert outcome.flipped <= account.lost < 0.1 * TOTAL
 
 
 def test_a_stop_costs_messages_on_the_way_and_at_the_tail(outcome: Outcome) -> None:

@@ -223,7 +223,7 @@ def test_a_killed_executive_takes_all_with_it_and_the_next_one_sweeps(tmp_path: 
             assert CLOCK.now() < deadline, f"orphans: {node.processes()}"
     stale = {path: Path(path).stat().st_ino for path in node.leftovers()}
     assert any(path.endswith(".cmd") for path in stale)
-    assert any("executor-t1-r0" in path for path in stale)
+    assert any("executor-t" in path for path in stale)  # of the task or the known-answer run
     with FlyingNode(tmp_path, config) as again:
         assert again.newest(NodeState).boots == 2
         for path, inode in stale.items():
