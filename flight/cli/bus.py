@@ -63,7 +63,8 @@ def _show(message: Any, as_json: bool) -> None:
     elif text:
         print(f"{name}: {message.source}: {text['text']}", flush=True)
     else:
-        print(f"{name}: {message}", flush=True)
+        values = " ".join(f"{field}={value}" for field, value in plain(message).items())
+        print(f"{name}: {values}", flush=True)
 
 
 def hz_arguments(parser: Parser) -> None:

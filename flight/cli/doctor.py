@@ -58,6 +58,7 @@ def _checks(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], str
     yield "dictionary", _dictionary
     yield "models", lambda: _models(options.config)
     yield "scenes", lambda: _payload(options.config)
+    yield "orbit", lambda: _orbit(options.config)
 
 
 def _python() -> str:
@@ -183,3 +184,19 @@ def _payload(path: Path | None) -> str:
     for scene in scenes:
         parse_scene(scene.stem, scene.read_bytes())
     return f"{len(scenes)} scenes in {folder}"
+
+
+def _orbit(path: Path | None) -> str:
+    from flight import config
+    from flight.dictionary.fluxtable import decode_table
+    from flight.dictionary.orbit import parse_tle
+
+    files = config.load(path or config.default_path())["radiation"]
+    if not files:
+        return "none configured; the node takes itself to be on ground"
+    try:
+        elements = parse_tle(Path(files["tle"]).read_text("ascii"))
+        decode_table(Path(files["flux"]).read_bytes())
+    except OSError as error:
+        raise Unfit(f"{error.filename}: {error.strerror}") from error
+    return f"{elements.altitude:.0f} km, {elements.inclination:g} deg, {files['tle']}"

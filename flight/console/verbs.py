@@ -16,9 +16,9 @@ Verbs = dict[tuple[str, ...], Verb]
 def usage(command: str, verbs: Verbs, group: str = "") -> str:
     """Help text: of all verbs, or of one group."""
     lines = [f"usage: {command} {group or 'VERB'} … [--help]", "", "verbs:"]
-    for names, (_, _, summary) in verbs.items():
-        if group in ("", names[0]):
-            lines.append(f"  {' '.join(names):<14}  {summary}")
+    shown = {names: verb for names, verb in verbs.items() if group in ("", names[0])}
+    width = max(len(" ".join(names)) for names in shown)
+    lines += [f"  {' '.join(names):<{width}}  {verb[2]}" for names, verb in shown.items()]
     lines += ["", "exit codes:", *(f"  {code:d}  {text}" for code, text in MEANING.items())]
     return "\n".join(lines)
 

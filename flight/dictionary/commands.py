@@ -62,6 +62,14 @@ class ResumeTask(Command, frozen=True):
     task: Annotated[int, u32("", "Task id")]
 
 
+@command(12, "orbit.set", "radiation")
+class SetOrbit(Command, frozen=True):
+    """Fly on new two-line elements; checked, kept over restarts, in force at once."""
+
+    first: Annotated[str, text(69, "First line")]
+    second: Annotated[str, text(69, "Second line")]
+
+
 @command(4, "node.safe", "executive")
 class SetSafeMode(Command, frozen=True):
     """Enter or leave safe mode."""

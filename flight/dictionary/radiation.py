@@ -110,3 +110,10 @@ class CanaryUnable(Event, frozen=True):
 
     scene: Name
     why: Why
+
+
+@event(67, Severity.WARNING, "orbit not usable, position unknown: {why}")
+class OrbitUnusable(Event, frozen=True):
+    """Elements or flux table cannot be used: the node counts as inside the anomaly."""
+
+    why: Why

@@ -177,4 +177,5 @@ def parsed(spec: FieldSpec, text: str) -> Any:
     except LayoutError as error:
         raise _refusal(spec, text, error.reason) from None
     except (KeyError, ValueError):
-        raise _refusal(spec, text, Reason.FORMAT) from None
+        hint = "" if spec.wire in ("?", "f", "d") else "; a whole number"
+        raise _refusal(spec, text, Reason.FORMAT, hint) from None

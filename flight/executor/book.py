@@ -49,7 +49,7 @@ class TaskBook:
 
     def check_room(self) -> None:
         """Raises Refused BUSY when no further task can wait."""
-        waiting = sum(not record.state.ended for record in self._records.values())
+        waiting = len(self.unended())
         if waiting >= self._context.parameters(ExecutorParameters).queue_limit:
             raise Refused(Reason.BUSY, f"{waiting} tasks wait already")
 
@@ -91,9 +91,13 @@ class TaskBook:
         queued = (r for r in self._records.values() if r.state is TaskState.QUEUED)
         return in_order(record for record in queued if not record.suspended)
 
+    def unended(self) -> list[TaskRecord]:
+        """Tasks that wait, run or are suspended."""
+        return [record for record in self._records.values() if not record.state.ended]
+
     def active(self) -> list[TaskRecord]:
         """Tasks that wait or run, not the suspended ones."""
-        return [r for r in self._records.values() if not (r.state.ended or r.suspended)]
+        return [record for record in self.unended() if not record.suspended]
 
     def told(self) -> list[TaskRecord]:
         """Tasks whose state is repeated: the active ones and the last that ended."""

@@ -42,22 +42,18 @@ class SharedScenes:
 
     def begin(self) -> None:
         """A round of computation begins."""
-        self._before = self._corrections()
+        self._before = sum(region.settled() for region in self._kept)
 
-    def corrected(self, suspect: bool) -> int:
-        """Flips corrected since ``begin``, by whichever process: the round does not count then.
+    def corrected(self, suspect: bool) -> tuple[int, int]:
+        """Flips corrected since ``begin``: here and by the scrubber. Either voids the round.
 
         ``suspect`` when a replica found damage, which is repaired here. Raises Uncorrectable, Busy.
         """
-        if suspect:
-            for region in self._kept:
-                region.verify()
-        return self._corrections() - self._before
-
-    def _corrections(self) -> int:
-        return sum(region.corrections for region in self._kept)
+        here = sum(region.verify() for region in self._kept) if suspect else 0
+        return here, sum(region.corrections for region in self._kept) - self._before - here
 
     def close(self) -> None:
         """Free the memory."""
         for memory in self._memory:
             memory.close()
+        self._memory, self._kept = [], []

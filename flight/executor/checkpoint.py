@@ -22,6 +22,12 @@ class Counters(msgspec.Struct):
     energy: float = 0.0
     busy: float = 0.0  # s in which steps were computed, votes included
 
+    def united(self, other: Counters) -> Counters:
+        """The later of each: counts of one task, taken at different times, only grow. What was
+        not a number once stays none."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Counters(*(max(pair, key=lambda each: (each != each, each)) for pair in pairs))
+
 
 @cache
 def dictionary_hash() -> bytes:

@@ -59,9 +59,9 @@ class Dispatcher:
 
     def stop(self) -> None:
         """Keep the newest voted state of the running task."""
-        if self.run is not None:
-            self._keep(self.run)
-            self.run.close()
+        if (run := self.run) is not None:
+            self._keep(run)
+            run.close()
 
     def surroundings(self, status: EnvironmentStatus) -> None:
         """The environment as it is now; levels follow at the next step."""
@@ -81,7 +81,8 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Start the most urgent task, or the canary when it is due, if the budget allows."""
-        self._drop_overdue()
+        self._take_up_stranded()
+        self.reconsider()
         if self.run is not None or self.handover is not None or self.safe:
             return
         budget = self._budget()
@@ -89,21 +90,37 @@ class Dispatcher:
             self._begin_canary()
         elif self._canary.trusted:
             for record in self._next():
-                if budget.may_start or (record.started_utc and budget.may_continue):
-                    self._begin_task(record)
+                self._begin_task(record)
 
     def _next(self) -> list[TaskRecord]:
-        """The most urgent task that may run in these surroundings; none, or one."""
-        fitting = (each for each in self._book.waiting() if self._fits(each))
+        """The most urgent task that may be begun in these surroundings; none, or one."""
+        budget = self._budget()
+        fitting = (
+            each
+            for each in self._book.waiting()
+            if self._fits(each) and (budget.may_start or (each.started_utc and budget.may_continue))
+        )
         return list(itertools.islice(fitting, 1))
 
     def _fits(self, record: TaskRecord) -> bool:
         return schedule.fits(record, self._surroundings, self._estimate)
 
-    def _drop_overdue(self) -> None:
+    def _take_up_stranded(self) -> None:
+        """Begin again what an error of our own left with nobody to work on it."""
+        if self.run is not None:
+            if not self.run.alive:
+                self.run.give_up("nobody works on it")
+        elif self.handover is None:
+            for record in self._book.unended():
+                if record.state is TaskState.RUNNING:
+                    self._again(record)
+
+    def drop_overdue(self) -> None:
+        """End what nobody wants any more, but for a result that is on its way already."""
         now = self._context.clock.utc_ns()
-        for record in self._book.waiting():
-            if schedule.overdue(record, now):
+        leaving = None if self.handover is None else self.handover.task
+        for record in self._book.unended():
+            if record.task != leaving and schedule.overdue(record, now):
                 self.fail(record, Reason.TIMED_OUT, "its deadline passed")
 
     def _begin_canary(self) -> None:
@@ -113,8 +130,7 @@ class Dispatcher:
             self._canary.unable(str(error))
 
     def _begin_task(self, record: TaskRecord) -> None:
-        record.lives = record.lives + 1 if record.step == record.begun_at else 1
-        record.begun_at = record.step
+        record.begun()
         if record.lives > LIVES * self._limit():
             self.fail(record, Reason.POISON, f"begun {record.lives} times at step {record.step}")
             return
@@ -137,7 +153,11 @@ class Dispatcher:
         run = self._launcher.prepare(record, level, self._budget, self._voted, self._finished)
         self._checkpoints.begin()
         self.run = run
-        run.begin(self._launcher.resume(run, self._checkpoints) if record.task != TASK else None)
+        found = self._launcher.resume(run, self._checkpoints) if record.task != TASK else None
+        if found is not None:
+            record.resumed(found)
+            self._book.save(record)
+        run.begin(found)
 
     def _limit(self) -> int:
         return self._context.parameters(ExecutorParameters).poison_limit
@@ -151,9 +171,7 @@ class Dispatcher:
         """Yield, follow the environment, write a checkpoint when it is time."""
         run.level = self._level(run.record)
         self.tell(run.record)
-        if schedule.overdue(run.record, self._context.clock.utc_ns()):
-            run.fail(Reason.TIMED_OUT, "its deadline passed")
-        elif self._yields(run.record):
+        if self._yields(run.record):
             self._put_aside(run)
         elif run.waiting or self._checkpoints.due(run.record.step, run.record.steps):
             self._keep(run)
@@ -166,13 +184,15 @@ class Dispatcher:
         return any(schedule.preempts(each, running) for each in waiting)
 
     def reconsider(self) -> None:
-        """Look again at a run that waits for the budget: it has no vote at which it could yield."""
-        if self.run is not None and self.run.waiting and self._yields(self.run.record):
+        """Look again at a run between two rounds: there may be long no vote at which to yield."""
+        if self.run is not None and self.run.idle and self._yields(self.run.record):
             self._put_aside(self.run)
 
     def _put_aside(self, run: TaskRun) -> None:
         """Keep the voted state on disk and free memory and processes; the task waits again."""
         self._keep(run)
+        if run.lost:  # just now, and begun anew already
+            return
         run.close()
         self._checkpoints.end()
         self.run = None
@@ -198,24 +218,28 @@ class Dispatcher:
     # Ending.
 
     def _finished(self, run: TaskRun, result: npt.NDArray[np.uint8] | None) -> None:
+        record = run.record
+        poison = record.reason is Reason.POISON and record.task != TASK
+        found = self._launcher.evidence(run) if poison else None  # while its memory is there
         run.close()
         self._checkpoints.end()
         self.run = None
-        record = run.record
-        if run.lost:
-            self._again(record)
-        elif record.task == TASK:
+        if record.task == TASK:
             self._judge(run, result)
+        elif run.lost:
+            self._again(record)
         elif result is not None:
             kept = np.array(result)
             self._hand_over(record, kept, self._launcher.provenance(run, kept))
-        elif record.reason is Reason.POISON:
-            self._hand_over(record, *self._launcher.evidence(run))
+        elif found is not None:
+            self._hand_over(record, *found)
         else:
             self._end(record, TaskState.FAILED)
 
     def _judge(self, run: TaskRun, result: npt.NDArray[np.uint8] | None) -> None:
-        if result is None and run.record.reason not in DAMAGE:
+        if run.lost:
+            self._canary.unable("its memory was lost")
+        elif result is None and run.record.reason not in DAMAGE:
             self._canary.unable(f"{run.record.reason.name}: {run.record.detail}")
         else:
             self._canary.judge(result, self._launcher.origin(run))
@@ -230,6 +254,8 @@ class Dispatcher:
             self.handover = None
             if failed or reason is Reason.NONE:
                 self._end(record, TaskState.FAILED if failed else TaskState.COMPLETED)
+            elif reason is Reason.CORRUPT:  # in our memory, while it waited: compute it again
+                self._again(record)
             else:
                 self.fail(record, reason, detail)
 

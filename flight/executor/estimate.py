@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import msgspec
 
@@ -40,9 +41,13 @@ class Estimate:
         if not record.step or not record.counters.busy:
             return
         steps, counters = record.step, record.counters
-        new = Figure(steps, counters.busy / steps, counters.energy / steps)
         key = record.program, record.level
-        old = self._figures.get(key, new)
+        known = self._figures.get(key)
+        joules = counters.energy / steps
+        if not math.isfinite(joules):  # a sensor was lost
+            joules = 0.0 if known is None else known.joules
+        new = Figure(steps, counters.busy / steps, joules)
+        old = known or new
         self._figures[key] = Figure(
             _smooth(old.steps, new.steps),
             _smooth(old.seconds, new.seconds),

@@ -21,6 +21,10 @@ class Incidents:
         self._record.counters.corrected += count
         self._context.event(MemoryCorrected(self._task, step, seat, count, region))
 
+    def scrubbed(self, count: int) -> None:
+        """The scrubber corrected what a step used; it tells of that itself."""
+        self._record.counters.corrected += count
+
     def crashed(self, seat: int, why: str) -> int:
         """A replica ended by itself or was late; return how often that was since the last vote."""
         self.crashes.append(f"replica {seat}: {why}")
@@ -42,7 +46,7 @@ class Incidents:
         self._context.event(NoMajority(self._task, step))
 
     def no_seat(self, why: str) -> None:
-        """There was no memory for another seat."""
+        """There was no memory for another seat, or no process for its replica."""
         self._context.event(ReplicaLost(self._task, 0, f"no seat: {why}"))
 
     def state_lost(self, step: int, why: str) -> None:

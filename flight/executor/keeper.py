@@ -18,6 +18,7 @@ from flight.executor.slotfile import Front
 from flight.runtime.service import Context, Timer
 
 SLICE = 4  # chunks read back at once
+SILENCE = 60.0  # s between events of writes that failed: nothing else limits critical ones
 PAUSE = 0.05  # s between slices, so that reading back leaves time and disk to the others
 
 
@@ -33,6 +34,7 @@ class Checkpoints:
         self._interval = Interval()
         self._chain: Chain | None = None
         self._timer: Timer | None = None
+        self._silent_until = 0.0
 
     def expect(self, rate: float) -> None:
         """Failures per s predicted from now on (flight.radiation.policy.failure_rate)."""
@@ -100,11 +102,18 @@ class Checkpoints:
         except CheckpointError as error:
             self._refused(chain.task, f"{error}, not written")
         except OSError as error:
-            self._context.event(WriteFailed("checkpoint", str(error.strerror)))
+            self._write_failed(str(error.strerror))
         else:
+            self._silent_until = 0.0
             return True
         checkpoint.counters.checkpoints -= 1
         return False
+
+    def _write_failed(self, why: str) -> None:
+        now = self._context.clock.now()
+        if now >= self._silent_until:
+            self._silent_until = now + SILENCE
+            self._context.event(WriteFailed("checkpoint", why))
 
     def _read_back(self) -> None:
         """Read a slice of the newest checkpoint, and the next one later."""

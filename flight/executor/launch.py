@@ -23,6 +23,7 @@ from flight.executor.protocol import Assignment
 from flight.executor.provenance import provenance
 from flight.executor.record import TaskRecord
 from flight.executor.run import TaskRun
+from flight.executor.slab import Slab
 from flight.radiation.ecc import Uncorrectable
 from flight.radiation.region import Busy
 from flight.runtime.service import Context
@@ -98,7 +99,7 @@ class Launcher:
         except OSError:
             shared.close()
             raise
-        return 3 * first.shape[0] * first.shape[1] + STATE_MARGIN, shared
+        return Slab.capacity(3 * first.shape[0] * first.shape[1] + STATE_MARGIN), shared
 
     def pin(self, record: TaskRecord) -> None:
         """Fix what a task runs from its first start to its end."""
@@ -139,7 +140,7 @@ class Launcher:
             digest, state = run.state.digest, run.state.octets()
         except (Uncorrectable, Busy):
             digest, state = "", b""
-        octets = evidence(run.record, run.crashes, digest, state)
+        octets = evidence(run.record, run.incidents.crashes, digest, state)
         proof = self.provenance(run, octets)
         return octets, msgspec.structs.replace(proof, kind=ResultKind.EVIDENCE)
 

@@ -54,6 +54,11 @@ class Panel:
         self.seats = [*self.seats[:count], *added]
         return added
 
+    @property
+    def busy(self) -> bool:
+        """True while an order is open."""
+        return bool(self._pending) or any(seat.busy for seat in self.seats)
+
     def round(self, seats: Sequence[Seat], order: Order, deadline: float) -> None:
         """Have these seats carry out an order, each within ``deadline`` s of its start."""
         self._pending, self._order, self._deadline = list(seats), order, deadline
@@ -76,3 +81,4 @@ class Panel:
         self._pending = []
         for seat in self.seats:
             seat.close()
+        self.seats = []  # the run and its panel know each other: seats are not to wait for that

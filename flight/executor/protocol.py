@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum, unique
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from flight.dictionary.enums import Reason
+
+Flips = Annotated[int, Meta(ge=0, le=0xFFFF)]  # a replica that runs wild says anything
 
 
 @unique
@@ -67,6 +71,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
     detail: str = ""
     inputs: bool = False  # the inputs are at fault: any other replica will say the same
     done: bool = False
-    steps: int = 0
+    steps: Annotated[int, Meta(ge=0, le=0xFFFFFFFF)] = 0
     models: tuple[str, ...] = ()  # opened so far, in name order
-    corrected: dict[str, int] = {}  # memory region to corrections in this order
+    corrected: dict[str, Flips] = {}  # memory region to corrections in this order
+    crc: int = 0  # CRC-32C of the octets in the slab, taken when they were written

@@ -9,7 +9,7 @@ import msgspec
 from flight.dictionary.codec import ENCODER
 from flight.dictionary.enums import Level, Reason, TaskState
 from flight.dictionary.telemetry import TaskStatus
-from flight.executor.checkpoint import Counters, checkpoint_name
+from flight.executor.checkpoint import Checkpoint, Counters, checkpoint_name
 from flight.runtime.service import Store
 
 
@@ -41,6 +41,19 @@ class TaskRecord(msgspec.Struct):
     lives: int = 0  # times that it was begun at step ``begun_at``
     begun_at: int = 0
     version: int = 0  # of an uplinked program, from the first start on
+
+    def begun(self) -> None:
+        """It is begun once more, from the step that it has reached."""
+        self.lives = self.lives + 1 if self.step == self.begun_at else 1
+        self.begun_at = self.step
+
+    def resumed(self, checkpoint: Checkpoint) -> None:
+        """It goes on from a checkpoint: an earlier life came that far, and may have seen more."""
+        if checkpoint.generation != self.begun_at:
+            self.lives, self.begun_at = 1, checkpoint.generation
+        self.step, self.steps = checkpoint.generation, checkpoint.steps
+        self.counters = self.counters.united(checkpoint.counters)
+        self.counters.resumes += 1
 
 
 def status(record: TaskRecord, level: Level, waiting: bool) -> TaskStatus:

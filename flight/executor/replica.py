@@ -142,8 +142,12 @@ class Replica:
         else:
             raise InputError(Reason.CORRUPT, f"scene damaged in {REDO} runs of one step")
         done = order.act is Act.RESULT or program.done(state)
-        self._slab.commit(target, encode_into(state, self._slab.space(target)))
-        return Answer(order.ticket, done=done, steps=program.steps(), models=inputs.opened())
+        space = self._slab.space(target)
+        length = encode_into(state, space)
+        crc = crc32c(space[:length])
+        self._slab.commit(target, length)
+        steps, models = program.steps(), inputs.opened()
+        return Answer(order.ticket, done=done, steps=steps, models=models, crc=crc)
 
     def _compute(self, program: Program, order: Order) -> State:
         if order.act is Act.START:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from flight.dictionary.telemetry import Budget
 from flight.executor.ballot import Ballot, commonest, tally
 from flight.executor.bulk import SharedScenes
 from flight.executor.checkpoint import Checkpoint
+from flight.executor.duty import Duty
 from flight.executor.incidents import Incidents
 from flight.executor.memory import RunMemory, rescued
 from flight.executor.panel import Panel
@@ -25,7 +27,7 @@ from flight.executor.voted import VotedState
 from flight.runtime.service import Context
 
 SEATS = {Level.NONE: 1, Level.VERIFY: 1, Level.DMR: 2, Level.TMR: 3}
-RECHECK = 0.2  # s between looks at a budget that forbids work
+RECHECK = 0.2  # s between looks at a budget that forbids work, or has it wait
 STRIKES = 2  # votes in a row that a replica may lose: damage that lasts is not healed by a state
 
 
@@ -50,18 +52,20 @@ class TaskRun:
         finished: Callable[[TaskRun, npt.NDArray[np.uint8] | None], None],
     ) -> None:
         self.record, self.level, self.capacity = record, level, capacity
-        self.state = VotedState(context, record.task, capacity)
-        self._memory = RunMemory(self.state, shared)
+        self.incidents = Incidents(context, record)
+        told = functools.partial(self._corrected, 0, "voted state")
+        self.state = VotedState(context, record.task, capacity, told)
+        self._memory = RunMemory(self.state, shared, self.incidents)
         self.models: tuple[str, ...] = ()  # that the replicas have opened
         self.done = False
         self.waiting = False
+        self.idle = False  # between two rounds
         self.lost = False  # given up for damaged memory
         self._context = context
-        self._incidents = Incidents(context, record)
         self._budget, self._voted, self._finished = budget, voted, finished
         self._act = Act.START
         self._redos = 0
-        self._began = 0.0
+        self._duty = Duty(context.clock)
         self._aside: bytes | None = None  # DMR: what seat 0 said before the tie-break
         self._over = False
         self._panel = Panel(
@@ -85,9 +89,9 @@ class TaskRun:
         return self.state.generation
 
     @property
-    def crashes(self) -> list[str]:
-        """How replicas ended since the last vote that was won."""
-        return self._incidents.crashes
+    def alive(self) -> bool:
+        """False when nothing will ever call it again, after an error of our own."""
+        return self.idle or self._panel.busy
 
     @rescued
     def begin(self, checkpoint: Checkpoint | None) -> None:
@@ -95,13 +99,9 @@ class TaskRun:
         if checkpoint is not None:
             self._keep(checkpoint.state, checkpoint.sha256, checkpoint.generation)
             self.done, self.models = checkpoint.done, tuple(sorted(checkpoint.origin.models))
-            counters = self.record.counters = checkpoint.counters
-            counters.resumes += 1
-            self.record.step, self.record.steps = self.generation, checkpoint.steps
             self._memory.load(self._panel.seats)
-            self._context.event(
-                TaskResumed(self.record.task, self.generation, counters.checkpoints)
-            )
+            written = self.record.counters.checkpoints
+            self._context.event(TaskResumed(self.record.task, self.generation, written))
         self._next()
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class TaskRun:
         """End this run for the damage done to its memory; another can be begun."""
         if not self._over:
             self.lost = True
-            self._incidents.state_lost(self.generation, why)
+            self.incidents.state_lost(self.generation, why)
             self._finished(self, None)
 
     def fail(self, reason: Reason, detail: str) -> None:
@@ -124,7 +124,7 @@ class TaskRun:
 
     def _keep(self, state: bytes, digest: str, generation: int) -> None:
         self.state.keep(state, digest, generation, self.level is not Level.NONE)
-        self._incidents.crashes.clear()
+        self.incidents.crashes.clear()
 
     def _parameters(self) -> ExecutorParameters:
         return self._context.parameters(ExecutorParameters)
@@ -136,19 +136,24 @@ class TaskRun:
         """Begin the next round as soon as the budget allows it."""
         if self._over:
             return
-        if not self._budget().may_continue:
+        budget = self._budget()
+        if not budget.may_continue:
+            self._look_again(RECHECK)
             if not self.waiting:
                 self.waiting = True
                 self._voted(self)
-            self._context.after(RECHECK, self._next)
             return
         self.waiting = False
+        if rest := self._duty.rest(budget.duty):
+            self._look_again(min(rest, RECHECK))
+            return
+        self.idle = False
         if self.generation < 0:
             self._act = Act.START
         else:
             self._act = Act.RESULT if self.done else Act.STEP
         self._redos = 0
-        self._began = self._context.clock.now()
+        self._duty.begin()
         self._resize()
         self._round(self._panel.seats)
 
@@ -157,22 +162,25 @@ class TaskRun:
         try:
             self._memory.load(self._panel.resize(SEATS[self.level]))
         except OSError as error:
-            self._incidents.no_seat(str(error.strerror))
+            self.incidents.no_seat(str(error.strerror))
 
     def _round(self, seats: Sequence[Seat]) -> None:
         verify = self.level is not Level.NONE
         order = Order(self._act, self.generation, 0, self.state.crc, verify)
-        self._memory.begin_round()
+        self._memory.begin_round(verify)
         self._panel.round(seats, order, self._parameters().step_deadline)
 
     def _note_corrections(self, seat: Seat) -> None:
         for region, count in (seat.answer.corrected if seat.answer else {}).items():
-            self._incidents.corrected(self.generation + 1, seat.index, count, region)
+            self._corrected(seat.index, region, count)
+
+    def _corrected(self, seat: int, region: str, flips: int) -> None:
+        self.incidents.corrected(self.generation + 1, seat, flips, region)
 
     @rescued
     def _crashed(self, seat: Seat, why: str) -> None:
         """A replica ended by itself, or was late. A step that ends them all is poison."""
-        count = self._incidents.crashed(seat.index, why)
+        count = self.incidents.crashed(seat.index, why)
         self._replaced(seat, why)
         if count >= self._parameters().poison_limit and not self._over:
             step = self.generation + 1
@@ -184,15 +192,13 @@ class TaskRun:
 
     def _replaced(self, seat: Seat, why: str) -> None:
         """The successor starts from the voted state."""
-        self._incidents.replaced(seat.index, why)
+        self.incidents.replaced(seat.index, why)
         self._memory.load([seat])
 
-    def _pause(self) -> None:
-        """Idle long enough to keep the duty that the budget grants."""
-        busy = self._context.clock.now() - self._began
-        self.record.counters.busy += busy
-        duty = max(0.01, self._budget().duty)
-        self._context.after(busy * (1 / duty - 1), self._next)
+    def _look_again(self, after: float) -> None:
+        """Between two rounds: the next begins when the budget allows it."""
+        self.idle = True
+        self._context.after(after, self._next)
 
     # Votes.
 
@@ -201,7 +207,7 @@ class TaskRun:
         if self._over:
             return
         seats = self._panel.seats
-        sound = self._inputs_sound()
+        sound = self._memory.sound(seats) or self.level is Level.NONE
         answers = [self._memory.answer(seat) if sound else None for seat in seats]
         ballot = tally([seat.answer for seat in seats], answers, self._aside)
         self.record.counters.votes += 1
@@ -210,15 +216,8 @@ class TaskRun:
         else:
             self._accept(ballot)
 
-    def _inputs_sound(self) -> bool:
-        """False when a shared scene was corrected since the round began, or is now."""
-        found = self._memory.corrected(self._panel.seats)
-        if found:
-            self._incidents.corrected(self.generation + 1, 0, found, "shared scene")
-        return found == 0 or self.level is Level.NONE
-
     def _accept(self, ballot: Ballot) -> None:
-        self._incidents.masked(self.generation + 1, ballot.outvoted, ballot.masked)
+        self.incidents.masked(self.generation + 1, ballot.outvoted, ballot.masked)
         self._aside = None
         self._keep(ballot.state, ballot.digest, self.generation + 1)
         self.done, self.models = ballot.report.done, ballot.report.models
@@ -243,10 +242,10 @@ class TaskRun:
             return
         record.step = self.generation
         if self._act is Act.START:
-            self._context.event(
-                TaskStarted(record.task, record.program, record.scene, record.steps)
-            )
-        self._pause()
+            started = TaskStarted(record.task, record.program, record.scene, record.steps)
+            self._context.event(started)
+        self.record.counters.busy += self._duty.end()
+        self._look_again(0.0)
         self._voted(self)
 
     def _finish(self) -> None:
@@ -265,8 +264,13 @@ class TaskRun:
         seats = self._panel.seats
         failures = [s.answer for s in seats if s.answer and s.answer.reason]
         blamed = [answer for answer in failures if answer.inputs]
-        if 2 * len(blamed) > len(seats):
+        # One replica alone may be damaged: a fresh one has to say the same.
+        if 2 * len(blamed) > len(seats) and (len(blamed) > 1 or self._redos):
             self.fail(*commonest(blamed))
+            return
+        if vacant := [seat.vacant for seat in seats if seat.vacant]:
+            self.incidents.no_seat(vacant[0])  # nobody was asked, so nobody is at fault
+            self._redo(answers)
             return
         given = sum(answer is not None for answer in answers)
         self._redos += 1
@@ -274,11 +278,10 @@ class TaskRun:
             if failures and not given:
                 self.fail(*commonest(failures))
             else:
-                detail = f"step {self.generation + 1}: {self._redos} rounds"
-                self.fail(Reason.NO_MAJORITY, detail)
+                self.fail(Reason.NO_MAJORITY, f"step {self.generation + 1}: {self._redos} rounds")
             return
         if given > 1:
-            self._incidents.no_majority(self.generation + 1)
+            self.incidents.no_majority(self.generation + 1)
         self._redo(answers)
 
     def _redo(self, answers: list[bytes | None]) -> None:

@@ -14,7 +14,7 @@ from flight.runtime.service import Context, Timer, Worker
 
 REPLICA = "flight.executor.replica:Replica"
 FILES = 64  # descriptors that a replica may hold
-NO_WORKER = 1.0  # s until an order fails for which no replica could be started
+NO_WORKER = 5.0  # s until an order fails for which no replica could be started
 
 
 class Seat:
@@ -38,6 +38,7 @@ class Seat:
         self.index = index
         self.answer: Answer | None = None
         self.busy = False
+        self.vacant = ""  # why no replica could be started for the order
         self.strikes = 0  # votes in a row that its answer lost
         self._context = context
         self._concluded, self._lost = concluded, lost
@@ -66,8 +67,8 @@ class Seat:
             worker = self._context.worker(
                 name, REPLICA, self._config, message, ended, self._confinement()
             )
-        except OSError:
-            return None
+        except OSError as error:
+            self.vacant = str(error.strerror)
         return worker
 
     def _confinement(self) -> Confinement:
@@ -84,7 +85,7 @@ class Seat:
     def order(self, order: Order, deadline: float) -> None:
         """Have the replica compute; late after ``deadline`` s."""
         self._ticket += 1
-        self.busy, self.answer = True, None
+        self.busy, self.answer, self.vacant = True, None, ""
         self._worker = self._worker or self._hire()
         if self._worker is None:
             self._late = self._context.after(NO_WORKER, lambda: self._conclude(None))

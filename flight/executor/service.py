@@ -60,6 +60,7 @@ class Executor(Service):
         self._dispatcher.stop()
 
     def _pump(self) -> None:
+        self._dispatcher.drop_overdue()
         if self._models.ready:
             self._dispatcher.pump()
 

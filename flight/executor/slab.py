@@ -9,6 +9,7 @@ import struct
 
 HEADER = struct.Struct("<QQ")  # generation + 1, so that zeroed memory is no generation; length
 HEADER_SIZE = 64
+LINE = 64  # octets that slots are multiples of
 
 
 class Slab:
@@ -19,9 +20,14 @@ class Slab:
         self._half = len(memory) // 2
 
     @staticmethod
+    def capacity(octets: int) -> int:
+        """What slots hold that are made for at least so many octets."""
+        return -(-octets // LINE) * LINE
+
+    @staticmethod
     def size(capacity: int) -> int:
         """Octets of a region whose slots hold ``capacity`` octets each."""
-        return 2 * (HEADER_SIZE + -(-capacity // 64) * 64)
+        return 2 * (HEADER_SIZE + Slab.capacity(capacity))
 
     def space(self, generation: int) -> memoryview:
         """Where the bytes of a generation are to be written."""

@@ -6,10 +6,9 @@ import os
 
 from flight.radiation.ecc import Buffer, Octets, Uncorrectable, octets
 from flight.radiation.layout import MAGIC, VERSION, Block, Head, Layout, Role, Tally, packed, tally
-from flight.radiation.region import Busy, Region, fence
+from flight.radiation.region import PATIENCE, Busy, Region, fence
 
 ATTEMPTS = 3  # to correct a block before part of it is written
-PATIENCE = 100_000  # looks at the other side's claim: some 0.1 s, a thousand times what it is held
 
 
 class OwnedRegion(Region):

@@ -78,6 +78,11 @@ class RegionRecord:
         return sum(int(each.sum()) for each in counts)
 
     @property
+    def repaired(self) -> int:
+        """Flips that this side corrected since the region was created."""
+        return int(self._mine.voted()[Tally.CORRECTED :: 3].sum())
+
+    @property
     def skipped(self) -> int:
         """Blocks that either side did not scrub because they were being written."""
         return sum(words.read(Tally.SKIPPED) for words in self._roles)

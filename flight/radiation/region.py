@@ -22,6 +22,7 @@ from flight.radiation.record import RegionRecord
 from flight.radiation.secded import Secded
 
 ATTEMPTS = 1000  # to look at a block while the other side corrects, which takes microseconds
+PATIENCE = 100_000  # looks at the other side's claim: some 0.1 s, a thousand times what it is held
 _FENCE = threading.Lock()
 
 
@@ -76,10 +77,24 @@ class Region(RegionRecord):
         touched = self._touched(offset, self._stop(offset, size))
         return sum(self._verified(block) for block in touched)
 
+    def settled(self) -> int:
+        """``corrections`` as it is to be compared after a use that begins now.
+
+        One that the other side has counted but not made yet would go unnoticed: it is waited for.
+        A claim that is never given back is that of a process that has died.
+        """
+        for _ in range(PATIENCE):
+            counted = self.corrections
+            fence()
+            if not self._other.read(Tally.CLAIM):
+                break
+            os.sched_yield()
+        return counted
+
     def read(self, offset: int = 0, size: int | None = None) -> bytes:
         """A copy of sealed data, sound after it was taken. Raises as ``view`` does."""
         for _ in range(ATTEMPTS):
-            before = self._head.read(Head.SEQUENCE), self.corrections
+            before = self._head.read(Head.SEQUENCE), self.settled()
             data = bytes(self.view(offset, size))
             self.verify(offset, size)
             if (self._head.read(Head.SEQUENCE), self.corrections) == before:

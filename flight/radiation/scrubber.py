@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flight.radiation.period import Depth, depth, scrub_period
@@ -39,6 +40,7 @@ class Scrubber:
         self.period = 0.0
         self._regions: dict[str, Region] = {}
         self._since: dict[str, float] = {}  # when a region was first seen
+        self._numbers: dict[str, int] = {}
         self._walk: Iterator[tuple[str, int]] | None = None
         self._began = now
         self._full_every = 1
@@ -49,22 +51,19 @@ class Scrubber:
         return self._regions
 
     def follow(
-        self, names: Iterable[str], attach: Callable[[str], memoryview], now: float
-    ) -> list[str]:
-        """Attach what is new, let go of what is gone; return the names that are no region.
+        self, found: Mapping[str, int], attach: Callable[[str], memoryview], now: float
+    ) -> None:
+        """Attach what is new or made anew, let go of what is gone; pass over what is no region.
 
-        A region that is being made when it is found is taken the next time.
+        ``found``: names, each with a number that is another one when the region was made anew. A
+        region that is being made when it is found is taken the next time.
         """
-        wanted, refused = set(names), []
-        for name in self._regions.keys() - wanted:
-            del self._regions[name], self._since[name]
-        for name in sorted(wanted - self._regions.keys()):
-            try:
+        for name in [name for name in self._regions if found.get(name) != self._numbers[name]]:
+            del self._regions[name], self._since[name], self._numbers[name]
+        for name in sorted(found.keys() - self._regions.keys()):
+            with contextlib.suppress(OSError, ValueError):
                 self._regions[name] = Region.attach(attach(name))
-                self._since[name] = now
-            except (OSError, ValueError):
-                refused.append(name)
-        return refused
+                self._since[name], self._numbers[name] = now, found[name]
 
     def pace(self, pace: Pace, factor: float) -> None:
         """Choose the period: what the weakest geometry needs, shortened by the environment."""

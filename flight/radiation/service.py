@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from flight.dictionary.codec import decode
-from flight.dictionary.enums import BudgetLevel
+from flight.dictionary.commands import SetOrbit
+from flight.dictionary.enums import BudgetLevel, Reason
 from flight.dictionary.events import MemoryCorrected
 from flight.dictionary.parameters import RadiationParameters
 from flight.dictionary.radiation import (
     EnvironmentChanged,
+    OrbitUnusable,
     RegionQuarantined,
     ScrubCorrected,
     ScrubStatus,
@@ -20,16 +24,18 @@ from flight.radiation.scrubber import Finding, Pace, Scrubber
 from flight.radiation.scrubmap import scrub_map
 from flight.radiation.storm import Expected
 from flight.radiation.surroundings import Surroundings
-from flight.runtime.service import Context, Service, subscribes
+from flight.runtime.service import Context, Refused, Service, handles, subscribes
 
 TICK = 0.1  # s between slices
 ASSESS = 1.0  # s between looks at regions and surroundings
 MAP = 5.0  # s between scrub maps
+LEAST = 0.1  # share of a slice in a crisis, and until a budget was heard
+ELEMENTS = "radiation/elements"
 _CORRECTED = item(MemoryCorrected).id
 
 
 class Radiation(Service):
-    """Scrubber and environment. Raises OSError or ValueError when an orbit file is unusable."""
+    """Scrubber and environment."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -41,20 +47,39 @@ class Radiation(Service):
         )
         self._corrections = 0  # since the last assessment, whoever made them
         self._hardware: int | None = None  # errors that memory with ECC had corrected, if it has
-        self._share = 0.0  # of a slice that the budget grants
+        self._share = LEAST  # of a slice that the budget grants
 
     def start(self) -> None:
-        """Begin to scrub and to tell."""
+        """Begin to scrub and to tell; elements that were uplinked come before those of the file."""
+        for kept in self.context.store.generations(ELEMENTS):
+            with contextlib.suppress(ValueError):  # text not in ASCII included
+                self._surroundings.take(kept.decode("ascii"))
+                break
+        if self._surroundings.fault:
+            self.context.event(OrbitUnusable(_printable(self._surroundings.fault)))
         self.context.every(ASSESS, self._assess)
         self.context.every(TICK, self._slice)
         self.context.every(MAP, self._tell_maps)
+
+    @handles(SetOrbit)
+    def _set_orbit(self, command: SetOrbit) -> None:
+        text = f"{command.first}\n{command.second}\n"
+        try:
+            self._surroundings.take(text)
+        except ValueError as error:
+            raise Refused(Reason.RANGE, str(error)) from error
+        try:
+            self.context.store.write(ELEMENTS, text.encode("ascii"))
+        except OSError as error:
+            raise Refused(Reason.NO_SPACE, f"in force, not kept: {error.strerror}") from error
 
     # What the node tells.
 
     @subscribes(Budget)
     def _budget(self, budget: Budget) -> None:
         """Scrubbing is part of staying alive: it gets less in a crisis, never nothing."""
-        self._share = 0.1 if budget.level is BudgetLevel.SURVIVAL else max(0.1, budget.duty)
+        crisis = budget.level is BudgetLevel.SURVIVAL
+        self._share = LEAST if crisis else max(LEAST, budget.duty)
 
     @subscribes(BoardReadings)
     def _board(self, readings: BoardReadings) -> None:
@@ -72,9 +97,8 @@ class Radiation(Service):
 
     def _slice(self) -> None:
         longest = self._share * self.context.parameters(RadiationParameters).slice
-        if longest > 0:
-            for finding in self._scrubber.slice(self.context.clock.now, longest):
-                self._report(finding)
+        for finding in self._scrubber.slice(self.context.clock.now, longest):
+            self._report(finding)
 
     def _report(self, finding: Finding) -> None:
         self._corrections += finding.corrected + finding.lost
@@ -131,3 +155,7 @@ class Radiation(Service):
             ages, hits = self._scrubber.ages(name, now), self._scrubber.hits(name)
             if ages:
                 self.context.publish(scrub_map(name, ages, hits))
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:64]

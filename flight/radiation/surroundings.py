@@ -21,22 +21,35 @@ CROSSINGS = 8
 
 
 class Surroundings:
-    """Follows the environment. Without an orbit in the settings the node is on ground: no flux."""
+    """Follows the environment. Without orbit and flux in the settings the node is on ground.
+
+    ``fault`` says why a file cannot be used: the position is unknown then, which counts as inside
+    the anomaly, and the node flies on.
+    """
 
     def __init__(self, settings: Mapping[str, Any], expected: Expected) -> None:
-        """``settings``: paths ``tle`` and ``flux``, or neither.
-
-        Raises OSError; ValueError naming what is wrong in a file.
-        """
+        """``settings``: paths ``tle`` and ``flux``, or neither."""
         self.watch = EnvironmentWatch(StormDetector(expected))
+        self.fault = ""
+        self._in_orbit = bool(settings.get("flux"))
         self._orbit: Orbit | None = None
+        self._map: FluxMap | None = None
         self._crossings: list[Crossing] = []
         self._known_until = 0.0
-        if settings.get("tle"):
-            self._orbit = Orbit(parse_tle(Path(settings["tle"]).read_text("ascii")))
-            table = decode_table(Path(settings["flux"]).read_bytes())
-            self._map = FluxMap(table)
-            self._forecast = Forecast(self._orbit, self._map)
+        if self._in_orbit:
+            try:
+                self._map = FluxMap(decode_table(Path(settings["flux"]).read_bytes()))
+                self.take(Path(settings["tle"]).read_text("ascii"))
+            except (OSError, ValueError) as error:
+                self.fault = str(error)
+
+    def take(self, elements: str) -> None:
+        """Fly on these two-line elements from now on. Raises ValueError."""
+        if self._map is None:
+            raise ValueError("no flux table is configured, or it is damaged")
+        self._orbit = Orbit(parse_tle(elements))
+        self._forecast = Forecast(self._orbit, self._map)
+        self._crossings, self._known_until, self.fault = [], 0.0, ""
 
     def update(
         self, now: float, utc: float, corrections: int
@@ -44,7 +57,7 @@ class Surroundings:
         """Assess; ``corrections`` since the last time. ``now`` monotonic, ``utc`` since 1970, s."""
         latitude = longitude = flux = 0.0
         known, ahead = False, (-1.0, 0.0)
-        if self._orbit is not None:
+        if self._orbit is not None and self._map is not None:
             try:
                 track = self._orbit.locate(utc)
                 latitude, longitude = float(track.latitude[0]), float(track.longitude[0])
@@ -52,7 +65,7 @@ class Surroundings:
                 known, ahead = True, self._next(utc)
             except ValueError:  # the elements lead nowhere at this time
                 latitude = longitude = flux = 0.0
-        expected = flux if known or self._orbit is None else None
+        expected = flux if known or not self._in_orbit else None
         found = self.watch.update(now, expected, corrections)
         seen = self.watch.storm.corrections
         status = EnvironmentStatus(found.mode, known, flux, seen, latitude, longitude, *ahead)

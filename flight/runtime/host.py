@@ -202,8 +202,8 @@ class Host(ABC):
         """Create named shared memory."""
 
     @abstractmethod
-    def protected(self) -> list[str]:
-        """Names of the protected regions of all processes."""
+    def protected(self) -> dict[str, int]:
+        """The protected regions of all processes, each with a number of its own."""
 
     @abstractmethod
     def attach(self, name: str) -> memoryview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -93,7 +94,8 @@ class ProcessHost(Host):
         try:
             port = UdpPort(self.loop, settings, receive)
         except (OSError, ValueError, KeyError) as error:
-            print(f"flight: {self.berth.process}: port {error}", file=sys.stderr)
+            text = error.strerror if isinstance(error, OSError) else error
+            print(f"flight: {self.berth.process}: port {text}", file=sys.stderr)
             raise SystemExit(EXIT_CONFIG) from error
         self._closers.append(port.close)
         return port
@@ -104,9 +106,16 @@ class ProcessHost(Host):
         self._regions.add(region)
         return region
 
-    def protected(self) -> list[str]:
-        """Files of the run directory that are protected regions."""
-        return sorted(path.name for path in self.run_dir.glob(f"*{PROTECTED}"))
+    def protected(self) -> dict[str, int]:
+        """Files of the run directory that are protected regions, with their inodes.
+
+        An inode stays taken while somebody maps it, so that a file made anew has another one.
+        """
+        found = {}
+        for path in self.run_dir.glob(f"*{PROTECTED}"):
+            with contextlib.suppress(FileNotFoundError):  # its owner has just closed it
+                found[path.name] = path.stat().st_ino
+        return found
 
     def attach(self, name: str) -> memoryview:
         """Map a file of the run directory; the mapping lives as long as its last view."""

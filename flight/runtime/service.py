@@ -140,8 +140,9 @@ class Context(Protocol):
     def region(self, name: str, size: int) -> Region:
         """Create (owner) named shared memory, zeroed."""
 
-    def protected(self) -> list[str]:
-        """Names of the protected regions of all processes of the node: those ending in ``.ecc``."""
+    def protected(self) -> dict[str, int]:
+        """The protected regions of all processes of the node: names ending in ``.ecc``, each with
+        a number that is another one when the region was made anew."""
 
     def attach(self, name: str) -> memoryview:
         """Map a region that another process owns. Raises OSError when it is gone."""

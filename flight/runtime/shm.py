@@ -35,16 +35,19 @@ class SharedRegion:
             if create:
                 # Reserved now: a full tmpfs is an OSError here, not a SIGBUS later.
                 os.posix_fallocate(descriptor, 0, size)
-            self._map = mmap.mmap(descriptor, size or os.fstat(descriptor).st_size)
+            self._map: mmap.mmap | None = mmap.mmap(
+                descriptor, size or os.fstat(descriptor).st_size
+            )
+            self.memory = memoryview(self._map)
         except (OSError, ValueError):
             self.close()
             raise
         finally:
             os.close(descriptor)
-        self.memory = memoryview(self._map)
 
     def close(self) -> None:
-        """Remove the name if we own it; the mapping goes with the last view of it."""
+        """Remove the name if we own it, and let go; the mapping goes with the last view of it."""
+        self.memory, self._map = memoryview(b""), None
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 

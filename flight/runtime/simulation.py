@@ -23,7 +23,7 @@ from flight.runtime.loop import Timers
 from flight.runtime.memory import MemorySocket, MemoryTransport
 from flight.runtime.onboard import RING_SLOT_SIZE, RING_SLOTS
 from flight.runtime.page import Page
-from flight.runtime.service import Port, Region, Store, Worker
+from flight.runtime.service import Port, Store, Worker
 from flight.runtime.shm import PROTECTED, StaleArray
 from flight.runtime.table import EXECUTIVE
 from flight.runtime.zygote import resolve
@@ -84,8 +84,8 @@ class _Loop:
 class _Memory:
     """Region of a simulated node; its name goes when the owner closes it."""
 
-    def __init__(self, regions: dict[str, Region], name: str, size: int) -> None:
-        self.name = name
+    def __init__(self, regions: dict[str, _Memory], name: str, size: int, number: int) -> None:
+        self.name, self.number = name, number
         self.memory = memoryview(bytearray(size))
         self._regions = regions
         regions[name] = self
@@ -170,16 +170,18 @@ class SimulatedHost(Host):
     def region(self, name: str, size: int = 0) -> Any:
         """Create memory (size given, Region) or find it by name (worker side, memoryview)."""
         if size:
-            return _Memory(self.node.regions, name, size)
+            self.node.made += 1
+            return _Memory(self.node.regions, name, size, self.node.made)
         return self.node.regions[name].memory
 
     def view(self, name: str) -> memoryview:
         """Memory by name (worker side), for reading."""
         return self.node.regions[name].memory.toreadonly()
 
-    def protected(self) -> list[str]:
-        """Names of the protected regions of the node."""
-        return sorted(name for name in self.node.regions if name.endswith(PROTECTED))
+    def protected(self) -> dict[str, int]:
+        """The protected regions of the node, numbered as they were made."""
+        regions = self.node.regions.items()
+        return {name: region.number for name, region in regions if name.endswith(PROTECTED)}
 
     def attach(self, name: str) -> memoryview:
         """A region of the node."""
@@ -238,7 +240,8 @@ class SimulatedNode:
         self.transport = MemoryTransport()
         self.transmit: Callable[[bytes], None] = lambda datagram: None
         self.receive: Callable[[bytes], None] = lambda datagram: None
-        self.regions: dict[str, Region] = {}
+        self.regions: dict[str, _Memory] = {}
+        self.made = 0  # regions so far
         self.arrays: dict[tuple[str, int], tuple[int, Any]] = {}  # by process and slot
         rows: Any = resolve(table)
         self.hosts = [

@@ -7,9 +7,9 @@ from typing import Any
 
 from flight.console.exits import Exit
 from flight.console.output import print_json, print_table, utc
-from flight.console.parser import Parser, json_argument, seconds
+from flight.console.parser import Parser, json_argument, positive, seconds
 from flight.dictionary.enums import Stage
-from flight.dictionary.fieldspec import fields
+from flight.dictionary.fieldspec import FieldSpec, fields
 from flight.dictionary.registry import items
 from ground.cli.display import display, stage_text
 from ground.cli.follow import Follower, connect
@@ -24,9 +24,13 @@ def _known() -> str:
     lines = ["commands:"]
     for item in items("command"):
         if item.linked:
-            lines.append(f"  {item.name:<16}{item.summary}")
-            lines += [f"    {spec.name}: {spec.allowed}" for spec in fields(item.type)]
+            lines.append(f"  {item.name:<18}{item.summary}")
+            lines += [_argument(spec) for spec in fields(item.type)]
     return "\n".join(lines)
+
+
+def _argument(spec: FieldSpec) -> str:
+    return f"    {spec.name}: {spec.allowed}; {spec.description}"
 
 
 def _stage(text: str) -> Stage:
@@ -43,7 +47,9 @@ def send_arguments(parser: Parser) -> None:
     """Arguments of ``cmd send``."""
     parser.epilog = f"{_known()}\n\n{parser.epilog}"
     parser.add_argument("name", metavar="NAME", help="command, see below")
-    parser.add_argument("values", nargs="*", type=pair, metavar="k=v", help="its arguments")
+    parser.add_argument(
+        "values", nargs="*", default=[], type=pair, metavar="k=v", help="its arguments"
+    )
     parser.add_argument(
         "--wait", type=_stage, metavar="STAGE", help="return when this stage is reached"
     )
@@ -82,13 +88,12 @@ def _finish(options: argparse.Namespace, follower: Follower) -> None:
             }
         )
     elif options.wait is None:
-        link = "" if follower.link else "; link down, it waits for acquisition"
-        print(f"{options.name} queued as request {follower.request:#010x}{link}")
+        print(f"{options.name} queued as request {follower.request:#010x}{follower.waits}")
 
 
 def history_arguments(parser: Parser) -> None:
     """Arguments of ``cmd history``."""
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="newest N (20)")
+    parser.add_argument("--limit", type=positive, default=20, metavar="N", help="newest N (20)")
     station_argument(parser)
     json_argument(parser)
 
@@ -109,7 +114,7 @@ def history(options: argparse.Namespace) -> int:
 
 def _row(command: dict[str, Any]) -> tuple[str, ...]:
     stages = command["stages"]
-    typed = " ".join(f"{name}={value}" for name, value in command["arguments"].items())
+    typed = " ".join(f"{name}={value}" for name, value in command["arguments"].items() if value)
     return (
         utc(command["utc_ns"]),
         f"{command['request']:#010x}",

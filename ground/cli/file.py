@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flight.console.exits import Exit, Stop
 from flight.console.output import print_json
 from flight.console.parser import Parser, json_argument
 from ground.cli.parser import station_argument
+
+if TYPE_CHECKING:
+    from flight.dictionary.product import Provenance
 
 
 def get_arguments(parser: Parser) -> None:
@@ -34,22 +37,31 @@ def get(options: argparse.Namespace) -> int:
     path = options.dir / "inbox" / record["name"]
     data = _read(path, record)
     try:
-        if options.out is not None:
-            target = options.out / record["name"] if options.out.is_dir() else options.out
-            target.write_bytes(data)
-        if options.render is not None:
-            options.render.write_bytes(_picture(data, options.scene))
+        written = _written(options, record["name"], data)
     except OSError as error:
         raise Stop(Exit.USAGE, f"{error.filename}: {error.strerror}") from error
     if options.json:
         print_json(record | {"path": str(path)})
     else:
         print(f"{path}: {record['size']} octets, {record['verdict']}")
-        for line in _evidence(data):
+        for line in (*written, *_evidence(data)):
             print(line)
     if record["verdict"] not in ("verified", "plain"):
         raise Stop(Exit.CHECK_FAILED, f"{record['name']}: {record['verdict']}")
     return Exit.OK
+
+
+def _written(options: argparse.Namespace, name: str, data: bytes) -> list[str]:
+    """Write the copy and the picture, and say where."""
+    said = []
+    if options.out is not None:
+        target = options.out / name if options.out.is_dir() else options.out
+        target.write_bytes(data)
+        said.append(f"copied to {target}")
+    if options.render is not None:
+        options.render.write_bytes(_picture(data, options.scene))
+        said.append(f"drawn to {options.render}")
+    return said
 
 
 def _find(options: argparse.Namespace) -> dict[str, Any]:
@@ -107,6 +119,22 @@ def _picture(data: bytes, scene: Path | None) -> bytes:
             raise Stop(Exit.USAGE, "the task was given up: there is nothing to draw")
         if scene is None and product.provenance.kind is not ResultKind.PICTURE:
             raise Stop(Exit.USAGE, "this result is drawn over its scene: --render needs --scene")
-        return render(product, len(data), None if scene is None else load_scene(scene))
+        pixels = None if scene is None else load_scene(scene)
+        if scene is not None:
+            _require_same(scene, product.provenance)
+        return render(product, len(data), pixels)
     except ProductError as error:
         raise Stop(Exit.CHECK_FAILED, str(error)) from error
+
+
+def _require_same(scene: Path, proof: Provenance) -> None:
+    """Raises ProductError when the file is not the one that the node computed on: a result drawn
+    over another picture of the same size would look right."""
+    from flight.dictionary.product import ProductError
+
+    found = hashlib.sha256(scene.read_bytes()).hexdigest()
+    if found not in (proof.scene_sha256, proof.second_sha256):
+        raise ProductError(
+            f"scene {scene} is not the {proof.scene} of this product:"
+            f" SHA-256 {found[:12]}, not {proof.scene_sha256[:12]}"
+        )

@@ -13,6 +13,12 @@ from ground.cli.display import Display
 from ground.jsonlines import ControlClient
 
 Line = dict[str, Any]
+_MEANING = {
+    "UNKNOWN": ": the node knows no such task, scene, active program or name",
+    "MODE": ": the node is in safe mode",
+    "BUDGET": ": it would miss its deadline, or take more energy than is allowed",
+    "AUTHENTICATION": ": no key in program_keys of node.toml has signed it",
+}
 
 
 def connect(folder: Path) -> ControlClient:
@@ -39,6 +45,11 @@ class Follower:
         self.request, self.link = reply["request"], reply["link"]
         return self.request
 
+    @property
+    def waits(self) -> str:
+        """What to add to "queued" when the link is down, or nothing."""
+        return "" if self.link else "; link down, it waits for acquisition"
+
     def until(self, done: Callable[[Line], bool], timeout: float) -> Line:
         """Show lines until one fulfils ``done`` and return it.
 
@@ -55,9 +66,10 @@ class Follower:
                 return line
             self._judge(line)
         last = self.stages[-1]["stage"] if self.stages else "QUEUED"
+        waited = round(timeout, 3)
         if not self.link:
-            raise Stop(Exit.DOWN, f"link down for {timeout:g} s; the command is at {last}")
-        raise Stop(Exit.NO_ANSWER, f"no answer within {timeout:g} s; the command is at {last}")
+            raise Stop(Exit.DOWN, f"link down for {waited:g} s; the command is at {last}")
+        raise Stop(Exit.NO_ANSWER, f"no answer within {waited:g} s; the command is at {last}")
 
     def reach(self, stage: Stage, timeout: float) -> None:
         """Follow the command to a stage."""
@@ -91,4 +103,5 @@ class Follower:
             raise Stop(Exit.NO_ANSWER, f"no answer after {line['attempts']} attempts")
         if line["stage"] == "FAILED":
             code = Exit.SAFE_MODE if line["reason"] == "MODE" else Exit.REFUSED_ON_BOARD
-            raise Stop(code, f"{line['command']} failed on board: {line['reason']}")
+            meaning = _MEANING.get(line["reason"], "")
+            raise Stop(code, f"{line['command']} failed on board: {line['reason']}{meaning}")

@@ -42,8 +42,8 @@ def key(options: argparse.Namespace) -> int:
 def pack_arguments(parser: Parser) -> None:
     """Arguments of ``program pack``."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="program.toml and Python files")
-    parser.add_argument("--key", type=Path, required=True, metavar="K", help="private key")
-    parser.add_argument("--out", type=Path, required=True, metavar="F", help="bundle to write")
+    parser.add_argument("--key", type=Path, required=True, metavar="KEY", help="private key")
+    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="bundle to write")
     json_argument(parser)
 
 
@@ -71,7 +71,7 @@ def pack(options: argparse.Namespace) -> int:
 
 def push_arguments(parser: Parser) -> None:
     """Arguments of ``program push``."""
-    parser.add_argument("file", type=Path, metavar="F", help="bundle")
+    parser.add_argument("file", type=Path, metavar="BUNDLE", help="packed program")
     parser.add_argument("--wait", action="store_true", help="return when it is installed")
     _timeout(parser, 600.0)
     station_argument(parser)

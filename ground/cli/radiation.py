@@ -38,7 +38,8 @@ def radiation(options: argparse.Namespace) -> int:
     print(_place(environment[0]))
     print(_scrub(scrubs[0]))
     for each in newest:
-        print(f"\n{each['region']}: {each['blocks']} blocks, {each['per_cell']} per cell")
+        cells = f"{each['blocks']} blocks, {each['per_cell']} per cell"
+        print(f"\n{each['region']}: {cells}; map of {utc(each['utc_ns'])}")
         _draw(each)
     if newest:
         print("\nage of the oldest block of a cell: a below 1 s, b below 2 s, then doubling")
@@ -70,8 +71,8 @@ def _place(status: Packet) -> str:
 
 def _scrub(status: Packet) -> str:
     return (
-        f"{status['regions']} regions, {status['size']} octets;"
-        f" {status['passes']} passes, every {status['period']:.0f} s;"
+        f"regions {status['regions']}, octets {status['size']};"
+        f" passes {status['passes']}, every {status['period']:.0f} s;"
         f" {status['corrected']} corrected, {status['uncorrectable']} uncorrectable,"
         f" {status['quarantined']} quarantined; oldest block {status['oldest']:.0f} s"
         + ("; memory has hardware ECC" if status["hardware"] else "")

@@ -84,7 +84,7 @@ def submit(options: argparse.Namespace) -> int:
             f" votes: {proof['votes']}, upsets masked: {proof['masked']}"
         )
     else:
-        print(f"task.run queued as request {request:#010x}")
+        print(f"task.run queued as request {request:#010x}{follower.waits}")
     if product is not None and product["verdict"] != "verified":
         raise Stop(Exit.CHECK_FAILED, f"{product['name']}: {product['verdict']}")
     return Exit.OK
@@ -132,10 +132,12 @@ def status(options: argparse.Namespace) -> int:
 
 
 def _row(task: dict[str, Any]) -> tuple[str, ...]:
-    names = ("task", "program", "scene", "level", "state")
+    names = ("task", "program", "scene", "level")
+    reason = "" if task["reason"] == "NONE" else f" ({task['reason']})"
     steps = f"{task['step']}/{task['steps'] or '?'}"
-    rest = (steps, str(task["votes"]), str(task["masked"]), utc(task["utc_ns"]))
-    return *(str(task[name]) for name in names), *rest
+    counts = (str(task["votes"]), str(task["masked"]))
+    words = (str(task[name]) for name in names)
+    return *words, task["state"] + reason, steps, *counts, utc(task["utc_ns"])
 
 
 def programs_arguments(parser: Parser) -> None:
@@ -144,7 +146,7 @@ def programs_arguments(parser: Parser) -> None:
 
 
 def programs(options: argparse.Namespace) -> int:
-    """Print the programs that the dictionary declares, with their parameters."""
+    """Print the programs that ship, with their parameters; ``program list`` shows the others."""
     from flight.dictionary.fieldspec import fields
     from flight.dictionary.programs import PROGRAMS
 

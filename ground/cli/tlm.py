@@ -8,7 +8,7 @@ from typing import Any
 
 from flight.console.exits import Exit
 from flight.console.output import print_json, terminal, utc
-from flight.console.parser import Parser, json_argument
+from flight.console.parser import Parser, json_argument, positive
 from flight.dictionary.fieldspec import fields
 from flight.dictionary.registry import BY_NAME
 from ground.cli.follow import connect
@@ -20,14 +20,14 @@ _COLOURS = {"WARNING": "yellow", "CRITICAL": "red", "FATAL": "bold red", "ACTIVI
 
 def watch_arguments(parser: Parser) -> None:
     """Arguments of ``tlm watch``."""
-    parser.add_argument("--count", type=int, metavar="N", help="end after N lines")
+    parser.add_argument("--count", type=positive, metavar="N", help="end after N lines")
     station_argument(parser)
     json_argument(parser)
 
 
 def watch(options: argparse.Namespace) -> int:
     """Print telemetry, events and link changes until interrupted."""
-    show = print_json if options.json else _printer()
+    show = print_json if options.json else printer()
     left = options.count
     with connect(options.dir) as client:
         client.request({"verb": "watch", "kinds": ["packet", "event", "link", "file"]})
@@ -40,7 +40,8 @@ def watch(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _printer() -> Callable[[dict[str, Any]], None]:
+def printer() -> Callable[[dict[str, Any]], None]:
+    """What prints one line of a watch, in colours on a terminal."""
     if not terminal():
         return lambda line: print(utc(line["utc_ns"]), *_text(line), flush=True)
     from rich.console import Console
@@ -76,4 +77,5 @@ def _fields(packet: str, message: dict[str, Any]) -> str:
 def _figure(value: Any, unit: str) -> str:
     if value is None:
         return "-"
-    return (f"{value:.6g}" if isinstance(value, float) else str(value)) + unit
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{text} {unit}".rstrip()  # a unit may begin with a digit: 1/cm2/s

@@ -26,7 +26,7 @@ def load() -> Any:
         import aep8
     except ImportError as error:
         raise MissingExtra(
-            f"AP8 needs the extra [environment]: pip install 'tardigrade[environment]' ({error})"
+            f"AP8 needs the extra [environment]: pip install -e '.[environment]' ({error})"
         ) from error
     return aep8
 

@@ -54,6 +54,10 @@ class Layout:
         share = (LEAST_WIDTH - GAP * (self.panels - 1)) // self.panels
         return max(self.panel[0], share) + GAP
 
+    def left(self, number: int) -> int:
+        """Left edge of a panel: in the middle of its share of the width."""
+        return MARGIN + number * self.pitch + (self.pitch - GAP - self.panel[0]) // 2
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture."""
@@ -69,7 +73,9 @@ def load_scene(path: Path) -> NDArray[np.uint8]:
                 array = arrays[name]
                 if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
                     return np.ascontiguousarray(array)
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+    except OSError as error:
+        raise ProductError(f"scene {path}: {error.strerror or error}") from error
+    except (ValueError, zipfile.BadZipFile, AttributeError) as error:
         raise ProductError(f"scene {path}: {error}") from error
     raise ProductError(f"scene {path} holds no uint8 array of shape [H, W, 3]")
 
@@ -164,7 +170,7 @@ def render(product: Product, size: int, scene: NDArray[np.uint8] | None) -> byte
     _header(draw, layout, product)
     width, height = layout.panel
     for number, (label, pixels) in enumerate(shown.pictures):
-        left = MARGIN + number * layout.pitch
+        left = layout.left(number)
         draw.text((left, HEADER + 6), label, _QUIET, _font(14))
         panel = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
         picture.paste(panel, (left, HEADER + LABEL))

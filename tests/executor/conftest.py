@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from executor_node import SCRIPT, Script
+from scripted_replica import SCRIPT, Script
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    monkeypatch.setattr("flight.executor.seat.REPLICA", "executor_node:ScriptedReplica")
+    monkeypatch.setattr("flight.executor.seat.REPLICA", "scripted_replica:ScriptedReplica")
     SCRIPT.__init__()  # type: ignore[misc]
     return SCRIPT

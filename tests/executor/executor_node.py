@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,6 @@ from flight.dictionary.telemetry import (
     NodeState,
     TaskStatus,
 )
-from flight.executor.protocol import Act, Answer, Order
-from flight.executor.replica import Replica
-from flight.executor.state import decode as decode_state
-from flight.executor.state import encode_into
 from flight.runtime.service import Context, Refused, Service, Store, handles, subscribes
 from flight.runtime.simulation import SimulatedNode, VirtualTime
 from flight.runtime.store import MemoryStore
@@ -113,67 +108,6 @@ def _table(storage: str) -> Table:
 
 TABLE = _table("flight.storage.service:Storage")
 STUBBORN = _table("executor_node:StubbornStorage")
-
-
-class Script:
-    """What scripted replicas do, by (seat, generation), one act per attempt; and what they did."""
-
-    def __init__(self) -> None:
-        self.acts: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
-        self.orders: list[tuple[float, int, int]] = []
-        self.hired: list[int] = []
-
-
-SCRIPT = Script()
-
-
-class ScriptedReplica(Replica):
-    """A replica that is odd, rotten, silent, dead, absurd, blind or early when told."""
-
-    def __init__(self, config: bytes, tools: Any) -> None:
-        super().__init__(config, tools)
-        self._clock = tools.clock
-        self.index = int(self._assignment.region[-1])
-        self._rotten = False
-        SCRIPT.hired.append(self.index)
-
-    def handle(self, message: bytes) -> bytes:
-        order = msgspec.msgpack.decode(message, type=Order)
-        target = 0 if order.act is Act.START else order.generation + 1
-        SCRIPT.orders.append((self._clock.now(), self.index, target))
-        acts = SCRIPT.acts[self.index, target]
-        act = acts.pop(0) if acts else ""
-        answer = super().handle(message)
-        self._rotten |= act == "rot"
-        if act == "dead":
-            raise RuntimeError("killed by the script")
-        if self._rotten or act == "odd":
-            self._spoil(target, 1000 + self.index)
-        if act == "common":
-            self._spoil(target, 7)
-        return self._say(act, order.ticket, answer)
-
-    def _say(self, act: str, ticket: int, answer: bytes) -> bytes:
-        if act == "silent":
-            return b""
-        if act == "absurd":
-            return b"\xc1 nonsense"
-        if act == "blind":
-            refusal = Answer(ticket, Reason.FORMAT, "scene is blind", inputs=True)
-            return msgspec.msgpack.encode(refusal)
-        if act == "early":
-            said = msgspec.msgpack.decode(answer, type=Answer)
-            return msgspec.msgpack.encode(msgspec.structs.replace(said, done=True))
-        return answer
-
-    def _spoil(self, target: int, by: int) -> None:
-        octets = self._slab.answer(target)
-        if octets is None:
-            return
-        state = decode_state(memoryview(bytes(octets)))
-        name = "grid" if "grid" in state else "result"
-        state[name] = state[name] + np.uint8(by % 251)
-        self._slab.commit(target, encode_into(state, self._slab.space(target)))
 
 
 def scene(seed: int = 0, side: int = 8) -> NDArray[np.uint8]:

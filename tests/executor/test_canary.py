@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from executor_node import ExecutorNode, Script, digest, golden, scene, surround
+from executor_node import ExecutorNode, digest, golden, scene, surround
+from scripted_replica import Script
 
 from flight.dictionary.enums import Environment, Level
 from flight.dictionary.events import TaskStarted

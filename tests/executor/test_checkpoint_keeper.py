@@ -160,12 +160,17 @@ def test_a_full_disk_is_an_event_and_the_next_one_is_tried_soon(
     with monkeypatch.context() as patch:
         patch.setattr(FileStore, "write_slot", refuse)
         assert counted(bench, checkpoint(1)) == 0
-    assert bench.events == [WriteFailed("checkpoint", "No space left on device")]
-    assert not bench.keeper.due(1, 100)
-    bench.time.run(LEAST * 1.01)
-    assert bench.keeper.due(1, 100)
-    assert counted(bench, checkpoint(2)) == 1
-    assert not bench.keeper.due(2, 100)
+        assert bench.events == [WriteFailed("checkpoint", "No space left on device")]
+        assert not bench.keeper.due(1, 100)
+        bench.time.run(LEAST * 1.01)
+        assert bench.keeper.due(1, 100)
+        assert counted(bench, checkpoint(2)) == 0
+        assert len(bench.events) == 1, "critical events are not rate-limited by anyone else"
+        bench.time.run(bench.time.clock.now() + 61)
+        assert counted(bench, checkpoint(3)) == 0
+        assert len(bench.events) == 2
+    assert counted(bench, checkpoint(4)) == 1
+    assert not bench.keeper.due(4, 100)
 
 
 def test_a_lying_disk_is_found_between_the_steps(tmp_path: Path) -> None:

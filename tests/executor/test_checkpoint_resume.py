@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from checkpoint_states import slot_path
-from executor_node import ExecutorNode, Script, golden, scene
+from executor_node import ExecutorNode, golden, scene
+from scripted_replica import Script
 from toy_programs import STEPS, Rows
 
 from flight.dictionary.enums import Level

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from executor_node import ExecutorNode, Script, golden, scene
-from toy_programs import STEPS
+from executor_node import ExecutorNode, golden, scene
+from scripted_replica import Script
+from toy_programs import STEPS, Rows
 
 from flight.dictionary.enums import Level
 from flight.dictionary.events import MemoryCorrected, TaskResumed
 from flight.dictionary.radiation import StateLost
 from flight.dictionary.telemetry import TaskStatus
 from flight.executor import bulk
+from flight.radiation.layout import Tally, parse, tally
 from flight.radiation.period import Depth
 from flight.radiation.region import Region
 
@@ -52,8 +55,7 @@ def fly(node: ExecutorNode, level: Level, act: Callable[[], None], step: int = 3
 def flip(node: ExecutorNode, name: str, *bits: int) -> None:
     """Flip bits of a region's data."""
     memory = node.node.regions[name].memory
-    region = Region.attach(memory)
-    start = region.layout.data.start
+    start = parse(memory).data.start
     for bit in bits:
         memory[start + bit // 8] ^= 1 << bit % 8
 
@@ -94,8 +96,44 @@ def test_a_scrub_that_corrects_it_before_the_replica_looks_does_not_hide_it(
 
     status = fly(node, Level.TMR, upset_and_scrub, 4)
     assert status.corrected == 1
+    assert not node.events(MemoryCorrected), "the scrubber tells of it: one upset would be two"
     assert digest(node) == GOLDEN
     assert len([order for order in script.orders if order[2] == 5]) > 3, "it was not redone"
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_round_does_not_begin_in_the_middle_of_a_correction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scrubber has counted it and lost the processor; it makes it while the replica computes,
+    so that verify after use sees sound memory and no count grows."""
+    node = ExecutorNode(tmp_path)
+
+    def upset_half_corrected() -> None:
+        flip(node, SCENE, ROW)
+        scrubber = Region.attach(node.node.regions[SCENE].memory)
+        scrubber._mine.write(Tally.CLAIM, 1)
+        scrubber._mine.add(tally(Tally.CORRECTED, 0), 1)
+
+        def go_on() -> None:
+            if scrubber._mine.read(Tally.CLAIM):
+                monkeypatch.undo()
+                flip(node, SCENE, ROW)
+                scrubber._mine.write(Tally.CLAIM, 0)
+
+        step = Rows.step
+
+        def step_then_correct(program: Rows, state: dict[str, Any]) -> dict[str, Any]:
+            after = step(program, state)
+            if state["step"] == 5:
+                go_on()
+            return after
+
+        monkeypatch.setattr("os.sched_yield", go_on)
+        monkeypatch.setattr(Rows, "step", step_then_correct)
+
+    fly(node, Level.VERIFY, upset_half_corrected, 5)
+    assert digest(node) == GOLDEN
 
 
 def crush(node: ExecutorNode, name: str) -> None:
@@ -119,8 +157,10 @@ def test_a_flip_in_the_voted_state_is_corrected_before_a_seat_is_loaded(
 ) -> None:
     script.acts[1, 5] = ["silent"]  # so that it is replaced, and loaded, late
     node = ExecutorNode(tmp_path, checkpoint_interval=99.0)
-    fly(node, Level.TMR, lambda: flip(node, STATE, 321), 4)
+    status = fly(node, Level.TMR, lambda: flip(node, STATE, 321), 4)
     assert digest(node) == GOLDEN
+    assert status.corrected == 1
+    assert [event.region for event in node.events(MemoryCorrected)] == ["voted state"]
     assert not node.events(StateLost)
 
 
@@ -135,3 +175,14 @@ def test_a_voted_state_beyond_correction_costs_the_run_not_the_task(
     assert len(node.events(StateLost)) == status.resumes == 1
     assert digest(node) == golden(picture)
     assert status.step == STEPS
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_a_flip_in_an_answer_between_its_writing_and_its_vote(
+    tmp_path: Path, script: Script, level: Level
+) -> None:
+    script.acts[0, 4] = ["smudged"]
+    node = ExecutorNode(tmp_path)
+    status = node.complete(node.submit(level))
+    assert (digest(node) == GOLDEN) is (level is not Level.NONE)
+    assert status.corrected == (level is not Level.NONE)

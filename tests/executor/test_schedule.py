@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,23 @@ def record(task: int, priority: int = 5, deadline: int = 0, program: str = "p") 
 RECORDS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 5, 9, 30])), max_size=5).map(
     lambda rows: [record(n + 1, *row) for n, row in enumerate(rows)]
 )
+
+
+def test_a_lost_power_sensor_does_not_lift_the_energy_limit(tmp_path: Path) -> None:
+    estimate, now = estimate_of(tmp_path, 1.0, joules=100.0), 0
+    blind = record(2)
+    blind.step = blind.steps = 4
+    blind.counters = Counters(busy=4.0, energy=math.nan)
+    estimate.learn(blind)
+    assert estimate.energy("p", Level.TMR) == 400.0
+    with pytest.raises(Refused, match="are allowed"):
+        admit(record(3), [], estimate, 399.0, now)
+
+
+def test_counts_only_grow_and_what_is_unknown_stays_so() -> None:
+    disk, checkpoint = Counters(votes=3, resumes=2, energy=5.0), Counters(votes=9, energy=math.nan)
+    for united in (disk.united(checkpoint), checkpoint.united(disk)):
+        assert (united.votes, united.resumes, math.isnan(united.energy)) == (9, 2, True)
 
 
 @given(RECORDS)

@@ -6,17 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from executor_node import (
-    FULL,
-    ExecutorNode,
-    Script,
-    at_step,
-    digest,
-    golden,
-    scene,
-    state,
-    surround,
-)
+from executor_node import FULL, ExecutorNode, at_step, digest, golden, scene, state, surround
+from scripted_replica import Script
 from toy_programs import STEPS
 
 from flight.dictionary.commands import CancelTask, ResumeTask, RunTask, SuspendTask

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from executor_node import FULL, ExecutorNode, Script, golden, scene
+from executor_node import FULL, ExecutorNode, golden, scene
+from scripted_replica import Script
 from toy_programs import STEPS, ToyModel
 
 from flight.dictionary.enums import Level, Reason, TaskState
@@ -162,11 +163,18 @@ def test_inputs_at_fault_fail_the_task_with_their_reason(
     tmp_path: Path, script: Script, level: Level
 ) -> None:
     for seat in range(3):
-        script.acts[seat, 2] = ["blind"]
+        script.acts[seat, 2] = ["blind"] * 2
     node = ExecutorNode(tmp_path)
     status = node.finish(node.submit(level))
     assert (status.state, status.reason) == (TaskState.FAILED, Reason.FORMAT)
-    assert status.votes == 3  # no redo: another replica would say the same
+    assert status.votes == 3 + (level <= Level.VERIFY)  # another replica says the same
+
+
+def test_one_replica_alone_does_not_condemn_the_inputs(tmp_path: Path, script: Script) -> None:
+    script.acts[0, 2] = ["blind"]
+    node = ExecutorNode(tmp_path)
+    assert node.complete(node.submit(Level.VERIFY)).replaced == 1
+    assert digest(node, 1) == GOLDEN
 
 
 def test_one_blind_replica_of_three_is_masked(tmp_path: Path, script: Script) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import select
 import socket
 import sys
@@ -14,6 +15,8 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+
+import numpy as np
 
 from flight.dictionary.codec import encode
 from flight.dictionary.commands import RunTask
@@ -42,6 +45,7 @@ SPACECRAFT = 0xA5
 SIZE = 640
 RATE = 4e6
 PRODUCT = "task-1.product"
+SCENE = np.full((40, 50, 3), 90, np.uint8)
 
 
 class Octets:
@@ -58,14 +62,21 @@ class Octets:
         return crc32c(self._data)
 
 
+def scene() -> bytes:
+    """File of the scene; NPZ files carry no time, so that it is the same in every process."""
+    stream = io.BytesIO()
+    np.savez(stream, rgb=SCENE)
+    return stream.getvalue()
+
+
 def product(request: int, level: Level, height: int = 40, width: int = 50) -> bytes:
     """File of a product: rows of 0 and 1, the first row nodata."""
     result = bytes([255] * width) + bytes(i % 7 == 0 for i in range((height - 1) * width))
     codes = "".join(f"{(0, 1, 255).index(value):02b}" for value in result)
     packed = zlib.compress(int(codes, 2).to_bytes(len(codes) // 8))
-    digest = hashlib.sha256(result).hexdigest()
+    digest, taken = (hashlib.sha256(each).hexdigest() for each in (result, scene()))
     proof = Provenance(
-        *(1, request, "cloudmask 1", "demo", "ab" * 32, "cloudnet", "cd" * 32, "0123", level),
+        *(1, request, "cloudmask 1", "demo", taken, "cloudnet", "cd" * 32, "0123", level),
         *(4, 4, 1, 0, 0, 1, 0, 1_767_225_600_000_000_000, 1.5, float("nan"), digest),
     )
     return encode_product(Product(1, proof, (0, 1, 255), (height, width), packed))

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import node_double
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -177,7 +176,7 @@ def test_pass_from_command_to_picture(site: Site, tmp_path: Path) -> None:
     assert "task.run program=cloudmask" in site.run("cmd", "history").stdout
 
     scene, picture = tmp_path / "scene.npz", tmp_path / "out.png"
-    np.savez(scene, rgb=np.full((40, 50, 3), 90, np.uint8))
+    scene.write_bytes(node_double.scene())
     done = site.run(
         *("file", "get", "--latest", "--out", str(tmp_path / "copy"), "--json"),
         *("--render", str(picture), "--scene", str(scene)),

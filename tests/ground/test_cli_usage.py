@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ground.__main__ import main
+from ground.cli import tlm
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +38,11 @@ ROOT = Path(__file__).parents[2]
         (["task", "submit", "change-detection", "s"], 3, "second is missing"),
         (["task", "submit", "p", "s", "--criticality", "4"], 3, "criticality=4: allowed is 0 to 3"),
         (["task", "submit", "p", "s", "--deadline", "-1"], 3, "deadline=-1: allowed is 0 to"),
+        (["task", "submit", "p", "s", "--deadline", "0.5"], 3, "s; a whole number"),
+        (["task", "submit", "compress", "s", "--set", "rate=x"], 3, "24 bit/pixel"),
+        (["cmd", "send"], 2, "required: NAME (see"),
+        (["cmd", "history", "--limit", "-2"], 2, "'-2' is no whole number above 0"),
+        (["tlm", "watch", "--count", "0"], 2, "'0' is no whole number above 0"),
         (["task", "status"], 6, "no station archive in "),
         (["cmd", "history"], 6, "no station archive in "),
         (["tlm", "watch"], 6, "station is down"),
@@ -114,3 +120,12 @@ def test_every_help_lists_the_exit_codes(
     if verb == ("cmd", "send"):
         assert "task.run" in text
         assert "file.delivered" not in text
+
+
+def test_a_unit_that_begins_with_a_digit_stands_apart_from_its_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    message = {"mode": "QUIET", "flux": 0.0, "latitude": 7.5, "next_saa_in": None}
+    tlm.printer()({"happening": "packet", "utc_ns": 0, "packet": "environment", "message": message})
+    line = capsys.readouterr().out
+    assert line.endswith("mode=QUIET flux=0 1/cm2/s latitude=7.5 deg next_saa_in=-\n")

@@ -31,11 +31,18 @@ Pixels = NDArray[np.uint8]
 MAP = np.array([[0, 1, 2], [3, 255, 0]], np.uint8)  # tiles of 16 over 30 x 40 pixels
 
 
+def scene_file(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, rgb=pixels)
+    return stream.getvalue()
+
+
 def product(result: Pixels, kind: ResultKind, parameters: str = "") -> Any:
+    taken = hashlib.sha256(scene_file(hills())).hexdigest()
     counts = (0,) * 7
     digest = hashlib.sha256(result.tobytes()).hexdigest()
     proof = Provenance(
-        *(1, 1, "program 1", "hills", "ab" * 32, "", "", "", Level.TMR, *counts, 0, 0.0, 0.0),
+        *(1, 1, "program 1", "hills", taken, "", "", "", Level.TMR, *counts, 0, 0.0, 0.0),
         *(digest, kind, parameters),
     )
     return pack(result, proof)
@@ -94,10 +101,13 @@ def test_a_picture_is_drawn_beside_its_scene_or_alone() -> None:
     scene = hills(700, 30)
     made = compressed(scene)
     for given, count in ((scene, 2), (None, 1)):
+        layout = Layout(700, 30, count)
         with Image.open(io.BytesIO(render(made, 900, given))) as drawn:
-            assert drawn.size == Layout(700, 30, count).size
+            assert drawn.size == layout.size
             pixels = np.asarray(drawn)
-        left = 28 + (count - 1) * Layout(700, 30, count).pitch
+        left = layout.left(count - 1)
+        if given is None:
+            assert abs(2 * left + 30 - layout.size[0]) <= 1, "it stands in the middle"
         assert np.array_equal(pixels[114 : 114 + 700, left : left + 30], scene)
 
 
@@ -131,7 +141,7 @@ def get(folder: Path, *words: str) -> int:
 def test_file_get_draws_a_picture_without_its_scene_but_not_a_map(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    np.savez(tmp_path / "hills.npz", rgb=hills())
+    (tmp_path / "hills.npz").write_bytes(scene_file(hills()))
     scene, png = str(tmp_path / "hills.npz"), tmp_path / "drawn.png"
     picture = station_that_received(tmp_path / "a", compressed(hills()))
     assert get(picture, "--render", str(png)) == 0
@@ -144,6 +154,20 @@ def test_file_get_draws_a_picture_without_its_scene_but_not_a_map(
     assert png.read_bytes() == drawn, "nothing is half-written"
     assert get(map_of_changes, "--render", str(png), "--scene", scene) == 0
     assert png.read_bytes() != drawn
+
+
+def test_file_get_draws_nothing_over_another_picture_of_the_same_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.npz"
+    other.write_bytes(scene_file(hills()[::-1]))
+    folder, png = station_that_received(tmp_path / "a", changes()), tmp_path / "drawn.png"
+    assert get(folder, "--render", str(png), "--scene", str(other)) == 1
+    assert "is not the hills of this product" in capsys.readouterr().err
+    assert not png.exists()
+    other.write_bytes(scene_file(hills()))
+    assert get(folder, "--render", str(png), "--scene", str(other)) == 0
+    assert f"drawn to {png}" in capsys.readouterr().out
 
 
 def test_programs_are_listed_with_what_they_take(capsys: pytest.CaptureFixture[str]) -> None:

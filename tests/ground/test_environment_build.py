@@ -66,7 +66,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     out = tmp_path / "x.npz"
     assert main(["environment", "build", "--orbit", "550,97.6", "--out", str(out)]) == 1
     captured = capsys.readouterr()
-    assert "pip install 'tardigrade[environment]'" in captured.err
+    assert "pip install -e '.[environment]'" in captured.err
     assert captured.err.count("\n") == 1
     assert not out.exists()
 

@@ -151,7 +151,8 @@ def test_picture_shows_the_scene_unchanged_on_the_left() -> None:
     png = render(product_of(np.zeros((641, 20), np.uint8)), 900, scene)
     with Image.open(io.BytesIO(png)) as picture:
         pixels = np.asarray(picture)
-    assert np.array_equal(pixels[114 : 114 + 641, 28 : 28 + 20], scene)
+    left = Layout(641, 20).left(0)
+    assert np.array_equal(pixels[114 : 114 + 641, left : left + 20], scene)
 
 
 def test_overlay_touches_classes_and_nodata_only() -> None:

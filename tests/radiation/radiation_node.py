@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from flight.dictionary.codec import decode
+from flight.dictionary.commands import Reply
 from flight.dictionary.enums import BudgetLevel, Quality
 from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
-from flight.dictionary.registry import BY_ID
+from flight.dictionary.registry import BY_ID, Command
 from flight.dictionary.telemetry import BoardReadings, Budget, EventReport, NodeState
 from flight.radiation.layout import Layout
 from flight.radiation.owned import OwnedRegion
@@ -88,17 +89,30 @@ TABLE = Table(
 
 
 class Rig:
-    def __init__(self, folder: Path, begin: float = 0.0, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        begin: float = 0.0,
+        store: MemoryStore | None = None,
+        **settings: Any,
+    ) -> None:
+        self.store = store or MemoryStore(folder)
         self.time = VirtualTime()
         self.time.clock.advance_to(begin)
         parameters = {"radiation": {"scrub_shortest": 1.0, "scrub_longest": 1.0, "full_every": 3}}
         given = {"radiation": settings, "parameters": parameters}
-        self.node = SimulatedNode(self.time, "radiation_node:TABLE", given, MemoryStore(folder), 1)
+        self.node = SimulatedNode(self.time, "radiation_node:TABLE", given, self.store, 1)
         host = next(h for h in self.node.hosts if h.berth.process == "owner")
         self.owner: Owner = host.services[0]  # type: ignore[assignment]
 
     def run(self, seconds: float, done: Callable[[], object] = lambda: False) -> bool:
         return self.time.run(self.time.clock.now() + seconds, lambda: bool(done()))
+
+    def command(self, command: Command) -> Reply:
+        replies: list[Reply] = []
+        self.owner.context.request(command, replies.append, 5.0)
+        assert self.run(6.0, lambda: replies)
+        return replies[0]
 
     def heard(self, kind: type[Any]) -> list[Any]:
         return self.owner.heard.get(kind, [])

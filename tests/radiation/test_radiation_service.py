@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from radiation_node import SIZE, Rig
+from radiation_node import SIZE, Owner, Rig
 
 from flight.config import default_path
-from flight.dictionary.enums import Environment
+from flight.dictionary.commands import SetOrbit
+from flight.dictionary.enums import Environment, Reason
 from flight.dictionary.events import MemoryCorrected
 from flight.dictionary.radiation import (
     EnvironmentChanged,
     EnvironmentStatus,
+    OrbitUnusable,
     RegionQuarantined,
     ScrubCorrected,
     ScrubMap,
@@ -22,6 +26,8 @@ from flight.radiation.ecc import Uncorrectable
 from flight.radiation.storm import Expected
 from flight.radiation.surroundings import Surroundings
 from flight.runtime.clock import SimulatedClock
+from flight.runtime.onboard import ProcessHost
+from flight.runtime.shm import SharedRegion
 
 
 @pytest.fixture
@@ -77,6 +83,32 @@ def test_regions_come_and_go_and_what_is_none_is_passed_over(rig: Rig) -> None:
     assert not any(plain.memory)
 
 
+def test_a_region_made_anew_between_two_looks_is_scrubbed(rig: Rig) -> None:
+    """As when a task is put aside and goes on at once: its regions have the same names."""
+    rig.owner.own("state")
+    rig.run(3.1)
+    rig.node.regions["state.ecc"].close()
+    rig.owner.regions.clear()
+    region, data = rig.owner.own("state", 5000)
+    rig.run(3)
+    rig.flip("state", 77)
+    assert rig.run(10, lambda: rig.heard(ScrubCorrected)), "the old memory is scrubbed for ever"
+    assert bytes(region.view()) == data
+    assert rig.newest(ScrubStatus).size == 5000
+
+
+def test_a_file_made_anew_has_another_number(tmp_path: Path) -> None:
+    host = cast("ProcessHost", SimpleNamespace(run_dir=tmp_path))
+    SharedRegion(tmp_path / "state.ecc", 4096, create=True)
+    before = ProcessHost.protected(host)
+    mapped = ProcessHost.attach(host, "state.ecc")
+    SharedRegion(tmp_path / "state.ecc", 4096, create=True)
+    after = ProcessHost.protected(host)
+    assert list(before) == list(after) == ["state.ecc"]
+    assert before != after
+    assert len(mapped) == 4096
+
+
 def test_what_is_being_written_is_left_alone(rig: Rig) -> None:
     region, _ = rig.owner.own("state")
     rig.run(2)
@@ -97,6 +129,17 @@ def test_in_a_crisis_it_scrubs_less_not_never(rig: Rig) -> None:
     rig.run(3)
     rig.flip("state", 9)
     assert rig.run(20, lambda: rig.heard(ScrubCorrected))
+
+
+def test_it_scrubs_before_a_budget_was_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Owner, "speak", lambda owner: None)
+    rig = Rig(tmp_path)
+    rig.owner.own("state")
+    rig.run(3)
+    rig.flip("state", 9)
+    assert rig.run(20, lambda: rig.heard(ScrubCorrected)), "a dead governor ends the scrub"
 
 
 def burst(rig: Rig, count: int, gap: float) -> None:
@@ -194,9 +237,44 @@ def _checked(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("broken", ["no elements", ""])
-def test_an_orbit_file_that_is_none_ends_the_service_with_a_reason(
-    tmp_path: Path, broken: str
+@pytest.mark.parametrize("broken", ["no elements", "", None])
+def test_an_orbit_file_that_is_none_costs_the_position_not_the_service(
+    tmp_path: Path, broken: str | None
 ) -> None:
-    with pytest.raises(ValueError):
-        Rig(tmp_path, **orbit(tmp_path, broken))
+    settings = orbit(tmp_path, broken or "")
+    if broken is None:
+        (tmp_path / "orbit.tle").unlink()
+    rig = Rig(tmp_path, **settings)
+    rig.run(3)
+    assert len(rig.heard(OrbitUnusable)) == 1
+    status = rig.newest(EnvironmentStatus)
+    assert (status.mode, status.valid) == (Environment.SAA, False)
+    first, second = tle(1.0).splitlines()
+    assert rig.command(SetOrbit(first, second)).reason is Reason.NONE
+    rig.run(3)
+    status = rig.newest(EnvironmentStatus)
+    assert (status.mode, status.valid) == (Environment.QUIET, True)
+
+
+def test_elements_from_the_ground_are_checked_and_survive_a_restart(tmp_path: Path) -> None:
+    settings = orbit(tmp_path, tle(1.0))
+    rig = Rig(tmp_path, **settings)
+    first, second = tle(1.0).replace("   0.0000 0001000", "  90.0000 0001000").splitlines()
+    refused = rig.command(SetOrbit(first, second))
+    assert refused.reason is Reason.RANGE, "the check digit is wrong"
+    rig.run(2)
+    before = rig.newest(EnvironmentStatus).longitude
+    first, second = _checked("\n".join((first, second))).splitlines()
+    assert rig.command(SetOrbit(first, second)).reason is Reason.NONE
+    rig.run(2)
+    moved = (rig.newest(EnvironmentStatus).longitude - before) % 360
+    assert 85 < moved < 95
+    there = rig.newest(EnvironmentStatus).longitude
+    again = Rig(tmp_path, begin=rig.time.clock.now(), store=rig.store, **settings)
+    again.run(2)
+    assert abs(again.newest(EnvironmentStatus).longitude - there) < 1
+
+
+def test_on_ground_there_is_no_orbit_to_set(rig: Rig) -> None:
+    first, second = tle(1.0).splitlines()
+    assert rig.command(SetOrbit(first, second)).reason is Reason.RANGE

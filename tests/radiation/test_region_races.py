@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from region_memory import Shared
 import flight
 from flight.radiation import owned
 from flight.radiation.ecc import Protected
-from flight.radiation.layout import Layout, Role, Tally
+from flight.radiation.layout import Layout, Role, Tally, tally
 from flight.radiation.owned import OwnedRegion
 from flight.radiation.period import Depth
 from flight.radiation.region import Busy, Region, Scrub
@@ -44,6 +44,29 @@ def test_new_data_are_not_corrected_to_old() -> None:
     assert repair is not None
     assert naive(shared).apply(repair)
     assert shared.raw() == shared.data
+
+
+def half_way(scrubber: Region, correct: Callable[[], None]) -> Callable[[], None]:
+    """It has claimed and counted a correction and lost the processor; return what goes on."""
+    scrubber._mine.write(Tally.CLAIM, 1)
+    scrubber._mine.add(tally(Tally.CORRECTED, 0), 1)
+
+    def go_on() -> None:
+        if scrubber._mine.read(Tally.CLAIM):
+            correct()
+            scrubber._mine.write(Tally.CLAIM, 0)
+
+    return go_on
+
+
+def test_a_correction_that_was_counted_before_a_read_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the copy is damaged, what is verified after it is not, and no count has grown."""
+    shared = Shared(SMALL, 1000)
+    shared.flip(20)
+    monkeypatch.setattr("os.sched_yield", half_way(shared.scrubber, lambda: shared.flip(20)))
+    assert shared.owner.read() == shared.data
 
 
 @pytest.mark.parametrize("write", ["begun", "written", "sealed shorter"])

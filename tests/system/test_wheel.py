@@ -40,7 +40,8 @@ def test_flight_doctor_runs_from_another_directory(wheel: Path, tmp_path: Path) 
     venv.create(tmp_path / "env", with_pip=False)
     (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
     zipfile.ZipFile(wheel).extractall(site)
-    # The dependencies are those of the development environment, which lacks the project itself.
+    # The dependencies are those of the development environment; a .pth file inside such a folder is
+    # not read, so that the project itself comes from the wheel.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
