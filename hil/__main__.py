@@ -12,6 +12,8 @@ VERBS: Verbs = {
     ("bench",): ("hil.cli.bench", "bench", "measure against named floors"),
     ("inject",): ("hil.cli.inject", "inject", "flip bits in live memory of a process"),
     ("campaign", "kills"): ("hil.cli.kills", "kills", "kill node processes during the main job"),
+    ("campaign", "upsets"): ("hil.cli.upsets", "upsets", "flip bits in replicas, judge products"),
+    ("campaign", "mixed"): ("hil.cli.mixed", "mixed", "kill and stop processes under many tasks"),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from flight.config import default_path
 from flight.dictionary.product import decode_product
 from ground.products.unpack import unpack
 from hil.bench.local import BenchError, Line, LocalBench
+from hil.campaign.census import Census
+from hil.campaign.statistics import upper_bound
 
 SPAN = 5.5  # s after submission within which the kill falls; the undisturbed job takes about 6
 DEADLINE = 90.0  # s from submission to the product on the ground, recovery included
@@ -44,7 +44,7 @@ class Watch:
         self.bench, self.trial = bench, trial
         self._random = random.Random(trial.seed)
         self.trial.at = round(self._random.uniform(0.0, SPAN), 3)
-        self.seen: dict[int, float] = {}
+        self.census = Census()
         self.stages: set[str] = set()
         self.product: Path | None = None
         self._request = 0
@@ -54,7 +54,7 @@ class Watch:
         """Submit, kill, wait for the end. Raises BenchError."""
         bench = self.bench
         bench.follow(lambda line: line["happening"] == "packet", 30, "first telemetry")
-        self._remember()
+        self.census.note(self.bench.pid("node"))
         self._began = bench.clock.now()
         self._request = bench.send("task.run", program="cloud-mask", scene="bahamas", level="tmr")
         while not (self.product and "COMPLETED" in self.stages):
@@ -69,7 +69,7 @@ class Watch:
         self.trial.seconds = round(bench.clock.now() - self._began, 2)
         if self.trial.restarted_node:
             bench.follow(_rebooted, 30, "housekeeping of the restarted node")
-        self._remember()
+        self.census.note(self.bench.pid("node"))
 
     def _note(self, line: Line) -> None:
         match line:
@@ -79,7 +79,7 @@ class Watch:
                 self.product = self.bench.station_dir / "inbox" / name
 
     def _kill(self) -> None:
-        processes = self._remember()
+        processes = self.census.note(self.bench.pid("node"))
         pid = self._random.choice(sorted(processes))
         self.trial.victim = processes[pid]
         os.kill(pid, signal.SIGKILL)
@@ -87,29 +87,6 @@ class Watch:
             self.trial.victim = "executive"
             self.trial.restarted_node = True
             self.bench.restart_node()
-
-    def _remember(self) -> dict[int, str]:
-        processes = self.bench.node_processes()
-        for pid in processes:
-            try:
-                self.seen[pid] = psutil.Process(pid).create_time()
-            except psutil.NoSuchProcess:
-                continue
-        return processes
-
-    def survivors(self) -> list[str]:
-        """Processes of the node that still exist, zombies included."""
-        found = []
-        for pid, born in self.seen.items():
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)  # an orphan of the killed executive, adopted by us
-            try:
-                process = psutil.Process(pid)
-                if process.create_time() == born:
-                    found.append(f"process {pid} {process.name()} {process.status()}")
-            except psutil.NoSuchProcess:
-                continue
-        return found
 
 
 def _rebooted(line: Line) -> bool:
@@ -133,12 +110,12 @@ def trial(seed: int, folder: Path) -> Trial:
         outcome.digest, outcome.completed = product.provenance.result_sha256, True
     except (BenchError, OSError, ValueError, subprocess.SubprocessError) as error:
         outcome.error = f"{type(error).__name__}: {error}"
-    outcome.leftovers = bench.leftovers() + watch.survivors()
+    outcome.leftovers = bench.leftovers() + watch.census.survivors()
     return outcome
 
 
 def conclude(trials: list[Trial]) -> dict[str, Any]:
-    """Counts, and the one-sided 95 % bound on the failure rate: 1 - 0.05^(1/n) for none."""
+    """Counts, and the one-sided 95 % bound on the failure rate."""
     spared = [each.seed for each in trials if not each.victim and each.completed]
     trials = [each for each in trials if each.seed not in spared]  # nothing was done to those
     digests = {each.digest for each in trials if each.completed}
@@ -150,7 +127,7 @@ def conclude(trials: list[Trial]) -> dict[str, Any]:
         "completed": sum(each.completed for each in trials),
         "digests": sorted(digests),
         "failures": [msgspec.to_builtins(each) for each in bad],
-        "failure_rate_below_95": None if bad or not count else round(1 - 0.05 ** (1 / count), 4),
+        "failure_rate_below_95": round(upper_bound(len(bad), count), 4) if count else None,
         "victims": {
             name: sum(each.victim == name for each in trials)
             for name in sorted({each.victim for each in trials})
