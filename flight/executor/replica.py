@@ -142,9 +142,7 @@ class Replica:
         else:
             raise InputError(Reason.CORRUPT, f"scene damaged in {REDO} runs of one step")
         done = order.act is Act.RESULT or program.done(state)
-        space = self._slab.space(target)
-        length = encode_into(state, space)
-        crc = crc32c(space[:length])
+        length, crc = encode_into(state, self._slab.space(target))
         self._slab.commit(target, length)
         steps, models = program.steps(), inputs.opened()
         return Answer(order.ticket, done=done, steps=steps, models=models, crc=crc)

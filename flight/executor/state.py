@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flight.executor.task import State
+from flight.runtime.crc import extend
 
 _LENGTH = struct.Struct("<I")
 _LIMITS = {"max_str_len": 1 << 20, "max_bin_len": 1 << 20, "max_array_len": 1 << 16}
@@ -33,9 +34,10 @@ def _aligned(offset: int) -> int:
     return -(-offset // 8) * 8
 
 
-def encode_into(state: State, memory: memoryview) -> int:
-    """Write a state into ``memory``; return its length.
+def encode_into(state: State, memory: memoryview) -> tuple[int, int]:
+    """Write a state into ``memory``; return its length and the CRC-32C of what was to be written.
 
+    The CRC is taken from the source, so that whatever happens to ``memory`` from then on is seen.
     Raises StateError, with nothing written, when it does not fit or ``decode`` would not return it.
     """
     arrays = {
@@ -49,16 +51,15 @@ def encode_into(state: State, memory: memoryview) -> int:
         end = _aligned(end + array.nbytes)
     if end > memory.nbytes:
         raise StateError(f"state of {end} octets, the slot holds {memory.nbytes}")
-    _LENGTH.pack_into(memory, 0, len(head))
-    offset = _LENGTH.size + len(head)
-    memory[_LENGTH.size : offset] = head
-    for array in arrays.values():
-        start = _aligned(offset)
-        memory[offset:start] = bytes(start - offset)
-        offset = start + array.nbytes
-        memory[start:offset] = array.reshape(-1).view(np.uint8).data
-    memory[offset:end] = bytes(end - offset)
-    return end
+    offset = crc = 0
+    octets = (array.reshape(-1).view(np.uint8) for array in arrays.values())
+    for piece in (np.frombuffer(_LENGTH.pack(len(head)) + head, np.uint8), *octets):
+        padding = bytes(_aligned(offset + piece.size) - offset - piece.size)
+        crc = extend(extend(crc, piece), padding)
+        memory[offset : offset + piece.size] = piece.data
+        offset += piece.size + len(padding)
+        memory[offset - len(padding) : offset] = padding
+    return end, crc
 
 
 def _named(state: State) -> State:

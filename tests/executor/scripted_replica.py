@@ -85,4 +85,5 @@ class ScriptedReplica(Replica):
         state = decode_state(memoryview(bytes(octets)))
         name = "grid" if "grid" in state else "result"
         state[name] = state[name] + np.uint8(by % 251)
-        self._slab.commit(target, encode_into(state, self._slab.space(target)))
+        length, _ = encode_into(state, self._slab.space(target))
+        self._slab.commit(target, length)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from flight.executor.state import StateError, decode, encode_into
+from flight.runtime.crc import crc32c
 
 ROOM = 1 << 16
 SCALARS = st.one_of(
@@ -41,7 +42,9 @@ STATES = st.dictionaries(st.text(max_size=8), VALUES | ARRAYS, max_size=6)
 
 def encoded(state: dict[str, Any], room: int = ROOM) -> bytes:
     memory = memoryview(bytearray(b"\xa5" * room))  # what was there before must not show
-    return bytes(memory[: encode_into(state, memory)])
+    length, crc = encode_into(state, memory)
+    assert crc == crc32c(memory[:length])
+    return bytes(memory[:length])
 
 
 def equal(left: Any, right: Any) -> bool:

@@ -126,7 +126,7 @@ def test_states_of_any_length_that_a_slab_takes_can_be_kept(
     capacity = 3 * 7 * 5 + (1 << 20)
     bare: dict[str, Any] = {"step": 9, "total": 999, "grid": np.zeros((7, 5), np.uint8)}
     room = memoryview(bytearray(2 << 20))
-    pad = (1 << 19) + capacity - encode_into(bare | {"pad": np.zeros(1 << 19, np.uint8)}, room)
+    pad = (1 << 19) + capacity - encode_into(bare | {"pad": np.zeros(1 << 19, np.uint8)}, room)[0]
 
     class Padded(Rows):
         def step(self, state: dict[str, Any]) -> dict[str, Any]:
