@@ -24,7 +24,7 @@ from flight.dictionary.events import WriteFailed
 from flight.dictionary.parameters import ExecutorParameters
 from flight.dictionary.radiation import CanaryRight, CanaryUnable, CanaryWrong
 from flight.executor.record import TaskRecord
-from flight.runtime.service import Context
+from flight.runtime.service import Context, kept
 
 NAME = "executor/canary"
 TASK = 0  # id of no task in the book
@@ -48,7 +48,7 @@ class Canary:
         self._not_before = context.clock.now()
 
     def _load(self) -> tuple[str, str] | None:
-        for data in self._context.store.generations(NAME):
+        for data in kept(self._context.store, NAME):
             with contextlib.suppress(ValueError):  # msgspec's DecodeError, or text not in UTF-8
                 return msgspec.msgpack.decode(data, type=tuple[str, str])
         return None

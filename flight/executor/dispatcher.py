@@ -267,6 +267,9 @@ class Dispatcher:
         if self.run is not None and self.run.record is record:
             self.run.fail(reason, detail)
             return
+        if self.handover is not None and self.handover.task == record.task:
+            self.handover.drop()
+            self.handover = None
         record.reason, record.detail = reason, detail
         self._end(record, TaskState.FAILED)
 

@@ -10,7 +10,7 @@ import msgspec
 from flight.dictionary.codec import ENCODER
 from flight.dictionary.enums import Level
 from flight.executor.record import TaskRecord
-from flight.runtime.service import Store
+from flight.runtime.service import Store, kept
 
 NAME = "executor/estimates"
 WEIGHT = 0.25  # of the newest task; the rest is what was known before
@@ -30,10 +30,10 @@ class Estimate:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._figures: dict[tuple[str, int], Figure] = {}
-        for data in store.generations(NAME):
+        for data in kept(store, NAME):
             with contextlib.suppress(ValueError):  # msgspec's DecodeError, or text not in UTF-8
-                kept = msgspec.msgpack.decode(data, type=list[tuple[str, int, Figure]])
-                self._figures = {(program, level): figure for program, level, figure in kept}
+                rows = msgspec.msgpack.decode(data, type=list[tuple[str, int, Figure]])
+                self._figures = {(program, level): figure for program, level, figure in rows}
                 break
 
     def learn(self, record: TaskRecord) -> None:

@@ -38,9 +38,16 @@ class Handover:
         self._ended = ended
         self._pause = RETRY
         self._refusals = 0
+        self._dropped = False
+
+    def drop(self) -> None:
+        """Give the result up; what storage still answers is of no interest any more."""
+        self._dropped = True
 
     def offer(self) -> None:
         """Offer the result to storage."""
+        if self._dropped:
+            return
         try:
             reference = self._context.publish_array(self._result)
         except ValueError as error:  # larger than any slot: time cures nothing
@@ -53,6 +60,8 @@ class Handover:
         self._context.request(request, self._answered, DEADLINE)
 
     def _answered(self, reply: Reply) -> None:
+        if self._dropped:
+            return
         if reply.reason is Reason.NONE:
             self._ended(Reason.NONE, "")
             return

@@ -93,7 +93,8 @@ class Executor(Service):
 
     @handles(CancelTask)
     def _cancel(self, command: CancelTask) -> None:
-        self._dispatcher.fail(self._active(command.task), Reason.CANCELLED, "by command")
+        """Also a task whose result storage does not take: it holds up all others."""
+        self._dispatcher.fail(self._unended(command.task), Reason.CANCELLED, "by command")
 
     @handles(SuspendTask)
     def _suspend(self, command: SuspendTask) -> None:
@@ -114,11 +115,15 @@ class Executor(Service):
 
     def _active(self, task: int) -> TaskRecord:
         """A task that has not ended, and whose result is not on its way yet. Raises Refused."""
-        record, handover = self._book.get(task), self._dispatcher.handover
-        if record is None or record.state.ended:
-            raise Refused(Reason.UNKNOWN, f"no active task {task}")
+        record, handover = self._unended(task), self._dispatcher.handover
         if handover is not None and handover.task == task:
             raise Refused(Reason.BUSY, f"the result of task {task} goes to storage")
+        return record
+
+    def _unended(self, task: int) -> TaskRecord:
+        record = self._book.get(task)
+        if record is None or record.state.ended:
+            raise Refused(Reason.UNKNOWN, f"no active task {task}")
         return record
 
     # What the node tells.

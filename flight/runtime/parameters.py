@@ -14,7 +14,7 @@ import msgspec
 from flight.dictionary.codec import ENCODER, decode
 from flight.dictionary.registry import BY_NAME, ParameterSet, items
 from flight.dictionary.telemetry import ParameterTable
-from flight.runtime.service import P, Store
+from flight.runtime.service import P, Store, kept
 
 
 class ParameterError(ValueError):
@@ -39,7 +39,7 @@ class Parameters:
     def _persisted(
         kind: type[ParameterSet], owner: str, store: Store | None
     ) -> ParameterSet | None:
-        for saved in store.generations(f"parameters/{owner}") if store else ():
+        for saved in kept(store, f"parameters/{owner}") if store else ():
             try:
                 return decode(kind, saved)
             except msgspec.DecodeError:

@@ -95,6 +95,17 @@ class Store(Protocol):
         """A path below the store for files that are not CRC-framed (recorder, products)."""
 
 
+def kept(store: Store, name: str) -> list[bytes]:
+    """All generations that verify, newest first; none where the medium refuses to be read.
+
+    For what a service can do without: it must not keep a node from starting.
+    """
+    try:
+        return store.generations(name)
+    except OSError:
+        return []
+
+
 class Context(Protocol):
     """All that a service may touch. The same in both hostings (DESIGN, section 2)."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 from executor_node import FULL, ExecutorNode, at_step, digest, golden, scene, state
 
-from flight.dictionary.commands import SuspendTask
+from flight.dictionary.commands import CancelTask, SuspendTask
 from flight.dictionary.enums import BudgetLevel, Level, Mode, Reason, TaskState
 from flight.dictionary.events import TaskStarted
 from flight.dictionary.telemetry import Budget, NodeState
+from flight.runtime.store import MemoryStore
 
 GOLDEN = golden(scene())
 
@@ -117,3 +119,32 @@ def test_rest_follows_the_duty_that_is_granted_now(tmp_path: Path, duty: float) 
     at_step(node, task, 4)
     took = node.time.clock.now() - began
     assert abs(took - 4 * 2.0 / duty) < 2.5, "it rests on an old duty, or not at all"
+
+
+def test_a_result_that_storage_does_not_take_can_be_cancelled(tmp_path: Path) -> None:
+    node = ExecutorNode(tmp_path, table="executor_node:STUBBORN")
+    storage = node.service("core")
+    storage.refusals = [Reason.NO_SPACE] * 4
+    first = node.submit(Level.NONE)
+    assert node.run(20, lambda: storage.offers)
+    assert node.command(SuspendTask(first)).reason is Reason.BUSY
+    assert node.command(CancelTask(first)).reason is Reason.NONE
+    status = node.finish(first)
+    assert (status.state, status.reason) == (TaskState.FAILED, Reason.CANCELLED)
+    storage.refusals.clear()
+    node.complete(node.submit(Level.NONE))
+    assert len(storage.kept) == 1, "the result that was given up was offered again"
+
+
+class Sick(MemoryStore):
+    """A medium on which what executor and parameters keep cannot be read."""
+
+    def generations(self, name: str) -> list[bytes]:
+        if name.startswith(("executor/", "parameters/")):
+            raise OSError(errno.EIO, "Input/output error")
+        return super().generations(name)
+
+
+def test_a_sick_medium_does_not_keep_the_node_from_starting(tmp_path: Path) -> None:
+    node = ExecutorNode(tmp_path, Sick(tmp_path / "state"))
+    node.complete(node.submit(Level.TMR))
