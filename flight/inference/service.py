@@ -15,6 +15,8 @@ from flight.runtime.service import Context, Service, Timer, Worker
 
 INSTALLER = "flight.inference.installer:Installer"
 DEADLINE = 120.0  # s for one model
+ATTEMPTS = 3  # times that the installer may end on one model
+SOON = 0.5  # s until it is tried again then
 RETRY = 10.0  # s until a model is installed for which there was no room
 
 
@@ -29,6 +31,7 @@ class ModelStore(Service):
             name: ModelStatus(name, ModelState.STAGED, "", "", "") for name in self._waiting
         }
         self._worker: Worker | None = None
+        self._ends = 0  # of the installer on the model that waits first
         self._deadline: Timer | None = None
 
     def start(self) -> None:
@@ -59,10 +62,18 @@ class ModelStore(Service):
 
         def ended(reason: str) -> None:
             if worker is not None and worker is self._worker:
-                self._settle(ModelState.QUARANTINED, "", f"installer ended: {reason}")
+                self._ended(reason)
 
         worker = self.context.worker("installer", INSTALLER, b"", message, ended)
         return worker
+
+    def _ended(self, reason: str) -> None:
+        """An upset may have ended it; a model that ends it each time is at fault itself."""
+        self._ends += 1
+        if self._ends < ATTEMPTS:
+            self._try_later(f"installer ended: {reason}", SOON)
+        else:
+            self._settle(ModelState.QUARANTINED, "", f"installer ended: {reason}")
 
     @staticmethod
     def _compiled(name: str) -> str:
@@ -78,18 +89,19 @@ class ModelStore(Service):
             self._settle(ModelState.QUARANTINED, "", f"installer said nonsense: {error}")
             return
         if answer.state is ModelState.STAGED:
-            self._try_later(answer.detail)
+            self._try_later(answer.detail, RETRY)
         else:
             self._settle(answer.state, answer.sha256, answer.detail)
 
-    def _try_later(self, why: str) -> None:
-        """Not the model's fault: tasks that need it wait meanwhile."""
+    def _try_later(self, why: str, pause: float) -> None:
+        """Not the model's fault, as far as we know: tasks that need it wait meanwhile."""
         self._dismiss()
         self.context.event(WriteFailed("compiled model", why))
-        self.context.after(RETRY, self._install_next)
+        self.context.after(pause, self._install_next)
 
     def _settle(self, state: ModelState, sha256: str, detail: str) -> None:
         self._dismiss()
+        self._ends = 0
         name = self._waiting.pop(0)
         compiled = self._compiled(name) if state is ModelState.ACTIVE else ""
         self._status[name] = ModelStatus(name, state, sha256, compiled, detail)

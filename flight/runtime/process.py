@@ -59,8 +59,10 @@ class Child:
         self._signal(signal.SIGTERM)
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
+        """Nothing to a child that was reaped: its descriptor may be another's by now."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, number)
 
     def reap(self) -> str:
         """Collect the exit status; return the reason in words."""
