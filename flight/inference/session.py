@@ -10,7 +10,6 @@ import os
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from flight.inference.compiled import Compiled
@@ -18,6 +17,10 @@ from flight.inference.errors import Fault, InferenceError
 from flight.inference.manifest import InputSpec, OutputSpec
 from flight.inference.pool import WeightPool
 from flight.inference.tensors import accept_mask, accept_tiles
+
+# Else it opens a database below the home directory while it is imported, and shares its memory.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime as ort
 
 _LEVEL = ort.GraphOptimizationLevel
 _PROVIDERS = ["CPUExecutionProvider"]

@@ -7,9 +7,9 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flight.executor.slab import HEADER, HEADER_SIZE
 from hil.bench.local import LocalBench
 from hil.inject import memory
+from hil.inject.places import states
 
 STATE_FLIPS = 8
 WEIGHT_FLIPS = 4
@@ -59,15 +59,12 @@ class Attack:
         pid = self._bench.named("replica-1")
         name = f"executor-t{self._task}-r1"
         mapping = memory.find(pid, name)
-        half = (mapping.end - mapping.start) // 2
-        for base in (0, half):  # one slot is read next, the other is being written
-            head = memory.read(pid, mapping, base, HEADER.size)
-            _, length = HEADER.unpack(head)
-            if length:
-                start = base + HEADER_SIZE
-                span = range(start, start + length)
-                flips = memory.flip(pid, name, STATE_FLIPS // 2, self._bench.seed + base, span)
-                self.injected.state_flips += len(flips)
+        with memory.Victim(pid) as victim:  # one slot is read next, the other is being written
+            spans = states(victim, mapping)
+        for span in spans:
+            offsets = range(span.start - mapping.start, span.end - mapping.start)
+            count, seed = STATE_FLIPS // len(spans), self._bench.seed + span.start
+            self.injected.state_flips += len(memory.flip(pid, name, count, seed, offsets))
         count = self.injected.state_flips
         self._tell(f"flipped {count} bits in the state of replica 1 (pid {pid})")
 

@@ -12,6 +12,7 @@ from hil.inject.pages import Span, by_mapping, resident
 
 NEEDLE = 64  # octets by which a copy of a scene is found before all of it is compared
 TELLING = 8  # different octets among them, so that cleared memory is no copy
+_NODE = "tardigrade-"  # in the names of shared memory of a node
 _LABELS = (
     (".ecc", "protected"),
     ("executor-t", "slab"),
@@ -48,7 +49,9 @@ class Places:
                 return self._resident(self._writable())
 
     def _writable(self, part: str = "") -> list[Mapping]:
-        return [each for each in mappings(self._victim.pid, part) if "w" in each.permissions]
+        """What the replica may write, but for files that are not the node's own memory."""
+        found = mappings(self._victim.pid, part)
+        return [each for each in found if "w" in each.permissions and _ours(each)]
 
     def _resident(self, chosen: Iterable[Mapping]) -> list[Span]:
         named = [(each, label(each)) for each in chosen]
@@ -84,10 +87,10 @@ class Places:
 
     def _contents(self, chosen: Iterable[Mapping], least: int) -> Iterable[tuple[int, bytes]]:
         """Address and octets of each run of resident memory of ``least`` octets and more."""
-        for span in self._resident(chosen):
-            if span.end - span.start >= least:
+        for start, end in _runs(self._resident(chosen)):
+            if end - start >= least:
                 with contextlib.suppress(ProcessLookupError):  # it has just been unmapped
-                    yield span.start, self._victim.read(span.start, span.end - span.start)
+                    yield start, self._victim.read(start, end - start)
 
     def part(self, address: int) -> str:
         """What of the task lies at an address: state, inputs, or nothing that can be told.
@@ -113,6 +116,21 @@ def states(victim: Victim, slab: Mapping) -> list[Span]:
         if stamp and 0 < length <= half - HEADER_SIZE:
             start = base + HEADER_SIZE
             found.append(Span(start, start + length, "state", length))
+    return found
+
+
+def _ours(mapping: Mapping) -> bool:
+    return mapping.permissions.endswith("p") or _NODE in mapping.name
+
+
+def _runs(spans: Iterable[Span]) -> list[tuple[int, int]]:
+    """Start and end of memory without gaps: one object may lie in two mappings."""
+    found: list[tuple[int, int]] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if found and found[-1][1] == span.start:
+            found[-1] = found[-1][0], span.end
+        else:
+            found.append((span.start, span.end))
     return found
 
 

@@ -10,6 +10,7 @@ import ctypes
 import mmap
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from flight.runtime.shm import SharedRegion
 TOUCHED = (3, 4, 9)  # pages
 CAPACITY = 1000  # octets of a slot: the slab ends in the middle of a page
 STATES = {6: b"even state " * 20, 7: b"odd state " * 30}  # generation to state
-SCENE = np.random.default_rng(5).integers(0, 256, (300, 200, 3), np.uint8).tobytes()
+HALF = 1 << 18  # octets before the place where a scene goes on in another mapping
+SCENE = np.random.default_rng(5).integers(0, 256, (300, 400, 3), np.uint8).tobytes()
 
 
 def main(slab_path: str, pages: int) -> None:
@@ -32,14 +34,18 @@ def main(slab_path: str, pages: int) -> None:
     slab = Slab(SharedRegion(Path(slab_path), Slab.size(CAPACITY), create=True).memory)
     for generation, state in STATES.items():
         slab.load(generation, state)
-    scene = bytearray(SCENE)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    print(ctypes.addressof(buffer), start, _address(scene), flush=True)
+    scene = mmap.mmap(-1, 2 * HALF, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    scene.madvise(mmap.MADV_DONTFORK, HALF)  # from here on it is another mapping
+    scene[HALF // 2 : HALF // 2 + len(SCENE)] = SCENE
+    stranger = SharedRegion(Path(slab_path).with_name("stranger"), HALF, create=True).memory
+    stranger[:] = b"\x01" * HALF
+    places = _address(buffer), _address(memory), _address(scene) + HALF // 2
+    print(*places, flush=True)
     sys.stdin.readline()
     print(buffer.raw.hex(), flush=True)
 
 
-def _address(octets: bytearray) -> int:
+def _address(octets: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(octets))
 
 

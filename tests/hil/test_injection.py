@@ -29,14 +29,9 @@ class Live:
     """The process of live_memory.py."""
 
     def __init__(self, folder: Path) -> None:
-        self.slab = folder / "executor-t7-r0"
+        self.slab = folder / "tardigrade-executor-t7-r0"
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("live_memory.py")),
-                self.slab,
-                f"{PAGES}",
-            ],
+            [sys.executable, Path(__file__).with_name("live_memory.py"), self.slab, str(PAGES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -104,6 +99,7 @@ def test_states_and_scenes_are_found_and_nothing_else(live: Live) -> None:
         places = Places(victim, 7, [SCENE])
         found = {victim.read(span.start, span.end - span.start) for span in places.spans("state")}
         assert found == set(STATES.values())
+        assert any(live.scene < m.start < live.scene + len(SCENE) for m in mappings(victim.pid))
         copies = places.spans("inputs")
         assert live.scene in {span.start for span in copies}
         for span in copies:
@@ -122,6 +118,8 @@ def test_all_is_every_writable_page_and_nothing_that_cannot_be_written(live: Liv
     assert {"slab", "heap", "stack", "anonymous", "library data"} <= {s.region for s in spans}
     for span in spans:
         assert any(m.start <= span.start < span.end <= m.end for m in writable)
+    (stranger,) = (m for m in writable if m.name.endswith("/stranger"))  # a file, not memory
+    assert not any(stranger.start <= span.start < stranger.end for span in spans)
 
 
 @given(

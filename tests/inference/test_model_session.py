@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -158,3 +162,16 @@ def test_sessions_repeat_to_the_bit(
     other = open_on_pool(installed.compiled, WeightPool("twin", installed.compiled.pool))
     masks = {hashlib.sha256(s.run(tile).tobytes()).digest() for s in (session, other) * 3}
     assert len(masks) == 1
+
+
+def test_onnxruntime_keeps_no_files_of_its_own(tmp_path: Path) -> None:
+    """Imported as it stands it maps a telemetry database below the home directory."""
+
+    def maps(module: str) -> str:
+        code = f"import {module}; print(open('/proc/self/maps').read())"
+        home = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=home, capture_output=True, text=True, check=True).stdout
+
+    assert str(tmp_path) not in maps("flight.inference.session")
+    assert not list(tmp_path.iterdir())
