@@ -73,9 +73,9 @@ class Seat:
 
     def _confinement(self) -> Confinement:
         limits = self._context.parameters(ExecutorParameters)
-        return Confinement(
-            limits.task_memory << 20, limits.task_cpu, FILES, core=self.index, network=False
-        )
+        # The first is left to the scheduler: alone, it would be in the way of services on its core.
+        core = self.index if self.index else -1
+        return Confinement(limits.task_memory << 20, limits.task_cpu, FILES, core, network=False)
 
     @property
     def pid(self) -> int:
