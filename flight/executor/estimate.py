@@ -56,11 +56,6 @@ class Estimate:
         rows = [(*name, figure) for name, figure in sorted(self._figures.items())]
         self._store.write(NAME, ENCODER.encode(rows))
 
-    def step_time(self, program: str, level: Level) -> float:
-        """Seconds of one step, 0 when unknown."""
-        found = self._figures.get((program, level))
-        return 0.0 if found is None else found.seconds
-
     def energy(self, program: str, level: Level) -> float:
         """Energy of a whole task in J, 0 when unknown."""
         found = self._figures.get((program, level))

@@ -115,8 +115,11 @@ def test_estimates_survive_a_restart_and_follow_what_is_seen(tmp_path: Path) -> 
         done.counters = Counters(busy=10 * seconds, energy=0.0)
         estimate.learn(done)
     again = Estimate(store)
-    assert again.step_time("p", Level.TMR) == estimate.step_time("p", Level.TMR) == 1.25
-    assert again.step_time("p", Level.NONE) == again.step_time("q", Level.TMR) == 0.0
+    assert again.remaining(record(2)) == estimate.remaining(record(2)) == 10 * 1.25
+    assert again.remaining(record(2, program="q")) == 0.0
+    other = record(2)
+    other.level = Level.NONE
+    assert again.remaining(other) == 0.0
     done.step = 4
     assert again.remaining(done) == pytest.approx(6 * 1.25)
 
@@ -124,7 +127,7 @@ def test_estimates_survive_a_restart_and_follow_what_is_seen(tmp_path: Path) -> 
 def test_damaged_estimates_are_forgotten(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path)
     store.write("executor/estimates", b"\xc1 nonsense")
-    assert Estimate(store).step_time("p", Level.TMR) == 0.0
+    assert Estimate(store).remaining(record(1)) == 0.0
 
 
 def test_deadlines() -> None:
