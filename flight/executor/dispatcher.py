@@ -283,6 +283,7 @@ class Dispatcher:
         else:
             self._context.event(TaskFailed(record.task, record.reason, record.detail))
         self.tell(record)
+        self._context.after(0.0, self.pump)  # not within what ended it
 
     def _learn(self, record: TaskRecord) -> None:
         try:

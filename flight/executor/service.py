@@ -76,6 +76,7 @@ class Executor(Service):
     def _run_task(self, command: RunTask) -> Reply:
         record = self._book.repeated(command) or self._admit(command)
         self._dispatcher.tell(record)
+        self.context.after(0.0, self._pump)
         return Reply(result=ENCODER.encode(record.task))
 
     def _admit(self, command: RunTask) -> TaskRecord:

@@ -254,6 +254,7 @@ def test_corrections_are_counted_once(tmp_path: Path, script: Script) -> None:
 def flip(node: ExecutorNode, task: int, seat: int, offset: int) -> None:
     """One bit in the state that a replica reads next, in the pause after step 3."""
     node.probe.budget = msgspec.structs.replace(FULL, duty=0.2)
+    node.probe.speak()
     node.run(60, lambda: (s := node.status(task)) and s.step == 3)
     region: memoryview = node.node.regions[f"executor-t1-r{seat}"].memory
     status = node.status(1)
