@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flight.dictionary.operations import AuditStatus, ParameterValue, ScheduleStatus
 from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.dictionary.telemetry import (
     BoardReadings,
@@ -40,6 +41,7 @@ TABLE = Table(
             process="link",
             publishes=(TelecommandReceived, LinkStatus),
             subscribes=(
+                AuditStatus,
                 BoardReadings,
                 Budget,
                 CommandLedger,
@@ -49,7 +51,9 @@ TABLE = Table(
                 EventReport,
                 Housekeeping,
                 NodeState,
+                ParameterValue,
                 ProgramStatus,
+                ScheduleStatus,
                 ScrubMap,
                 ScrubStatus,
                 TaskStatus,
@@ -60,7 +64,14 @@ TABLE = Table(
             "commanding",
             "flight.commanding.service:Commanding",
             process="core",
-            publishes=(CommandStage, CommandLedger, ParameterTable),
+            publishes=(
+                AuditStatus,
+                CommandLedger,
+                CommandStage,
+                ParameterTable,
+                ParameterValue,
+                ScheduleStatus,
+            ),
             subscribes=(TelecommandReceived, TaskStatus, NodeState),
             essential=True,
         ),

@@ -1,8 +1,16 @@
 """Everything the node can say or be told: commands, telemetry, events and parameters, typed."""
 
-from flight.dictionary import commands, events, parameters, radiation, telemetry, uploads
+from flight.dictionary import (
+    commands,
+    events,
+    operations,
+    parameters,
+    radiation,
+    telemetry,
+    uploads,
+)
 from flight.dictionary.layout import check
 
-__all__ = ["commands", "events", "parameters", "radiation", "telemetry", "uploads"]
+__all__ = ["commands", "events", "operations", "parameters", "radiation", "telemetry", "uploads"]
 
 check()

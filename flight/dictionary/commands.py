@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from flight.dictionary.arrays import ArrayRef
-from flight.dictionary.enums import Level, Reason
+from flight.dictionary.enums import CommandClass, Level, Reason
 from flight.dictionary.fields import choice, f64, flag, internal, text, u8, u16, u32
 from flight.dictionary.registry import Command, Message, command
 
@@ -18,7 +18,7 @@ class Reply(Message, frozen=True):
     result: Annotated[bytes, internal("MessagePack of the result, if any")] = b""
 
 
-@command(1, "ping", "commanding")
+@command(1, "ping", "commanding", category=CommandClass.SAFE)
 class Ping(Command, frozen=True):
     """Connection test (PUS 17,1)."""
 
@@ -41,7 +41,7 @@ class RunTask(Command, frozen=True):
     )
 
 
-@command(3, "task.cancel", "executor")
+@command(3, "task.cancel", "executor", category=CommandClass.SAFE)
 class CancelTask(Command, frozen=True):
     """Cancel a queued or running task."""
 
@@ -70,7 +70,7 @@ class SetOrbit(Command, frozen=True):
     second: Annotated[str, text(69, "Second line")]
 
 
-@command(4, "node.safe", "executive")
+@command(4, "node.safe", "executive", category=CommandClass.SAFE)
 class SetSafeMode(Command, frozen=True):
     """Enter or leave safe mode."""
 
@@ -85,7 +85,7 @@ class SetParameter(Command, frozen=True):
     value: Annotated[float, f64("", "New value")]
 
 
-@command(6, "node.shutdown", "executive")
+@command(6, "node.shutdown", "executive", category=CommandClass.HAZARDOUS)
 class Shutdown(Command, frozen=True):
     """Stop the node in order."""
 

@@ -103,7 +103,7 @@ def _item(item: Item[Any]) -> dict[str, Any]:
         "fields": _fields(item.type, item.linked),
     }
     if item.kind == "command":
-        described["service"] = item.service
+        described |= {"service": item.service, "class": item.category.name}
     elif item.kind == "telemetry":
         described |= {
             "delivery": item.delivery.value,

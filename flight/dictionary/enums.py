@@ -82,6 +82,15 @@ class Stage(IntEnum):
 
 
 @unique
+class CommandClass(IntEnum):
+    """What a telecommand may do, and so how it must come."""
+
+    SAFE = 0  # also in frames that bypass the sequence, for emergencies
+    NORMAL = 1
+    HAZARDOUS = 2  # armed first, then sent: one telecommand alone never does it
+
+
+@unique
 class Reason(IntEnum):
     """Why something was refused or failed. NONE means it was not."""
 

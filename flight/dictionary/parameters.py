@@ -123,3 +123,15 @@ class RadiationParameters(ParameterSet, frozen=True):
     failure_section: Annotated[
         float, f64("cm2", "Cross-section for failures of the node", lo=0, hi=1)
     ] = 1.6e-10
+
+
+@parameters(7, "commanding")
+class CommandingParameters(ParameterSet, frozen=True):
+    """Arming of hazardous telecommands, and telecommands for later."""
+
+    arm_window: Annotated[
+        int, u8("s", "A hazardous telecommand comes this soon after it was armed", lo=1)
+    ] = 60
+    late_limit: Annotated[
+        float, f64("s", "Later than this a scheduled telecommand is given up", lo=0, hi=86400)
+    ] = 10.0

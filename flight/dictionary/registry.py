@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from flight.dictionary.enums import Severity
+from flight.dictionary.enums import CommandClass, Severity
 
 KEY_SIZE = 16
 
@@ -61,6 +61,7 @@ class Item(Generic[M]):
     severity: Severity = Severity.DIAGNOSTIC
     template: str = ""
     service: str = ""
+    category: CommandClass = CommandClass.NORMAL
 
     @property
     def key(self) -> bytes:
@@ -112,11 +113,12 @@ def command(
     service: str,
     *,
     linked: bool = True,
+    category: CommandClass = CommandClass.NORMAL,
 ) -> Callable[[type[M]], type[M]]:
-    """Declare a command: its opcode, its name and the service that executes it."""
+    """Declare a command: its opcode, its name, the service that executes it, and its class."""
 
     def declare(cls: type[M]) -> type[M]:
-        _register(Item("command", id, name, cls, linked, service=service))
+        _register(Item("command", id, name, cls, linked, service=service, category=category))
         return cls
 
     return declare

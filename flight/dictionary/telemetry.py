@@ -229,6 +229,7 @@ class TelecommandReceived(Telemetry, frozen=True):
     service: Annotated[int, internal("PUS service type")]
     subtype: Annotated[int, internal("PUS service subtype")]
     data: Annotated[bytes, internal("Application data")]
+    bypass: Annotated[bool, internal("It came in a frame outside the sequence")] = False
 
 
 @telemetry(17, "parameter.table", Delivery.LATEST)

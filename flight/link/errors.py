@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum, unique
 
+from flight.dictionary.enums import Reason
+
 
 @unique
 class Fault(StrEnum):
@@ -26,6 +28,17 @@ class LinkError(ValueError):
     def __init__(self, reason: Fault, detail: str = "") -> None:
         super().__init__(detail or str(reason))
         self.reason = reason
+
+
+class CommandError(LinkError):
+    """A telecommand that the board refuses before it is accepted: UNKNOWN, FORMAT, RANGE."""
+
+    reason: Reason  # type: ignore[assignment]  # what service 1 reports, not a fault of framing
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(Fault.TYPE, detail)
+        self.reason = reason
+        self.detail = detail
 
 
 def require(value: int, bits: int, name: str) -> None:

@@ -10,6 +10,7 @@ from flight.dictionary.events import (
     DownlinkStarted,
     FramesDropped,
 )
+from flight.dictionary.operations import AuditStatus, ParameterValue, ScheduleStatus
 from flight.dictionary.parameters import LinkParameters
 from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.dictionary.registry import Telemetry
@@ -46,6 +47,7 @@ RETRY = 1.0  # s before a file whose transfer ended badly is sent again
 UPLINKS = 4  # files that may come up at the same time; each is held in memory
 SILENCE = 60.0  # s after which a file of which nothing came may make room for another
 REPORTED = (
+    AuditStatus,
     BoardReadings,
     Budget,
     CommandLedger,
@@ -53,7 +55,9 @@ REPORTED = (
     Housekeeping,
     LinkStatus,
     NodeState,
+    ParameterValue,
     ProgramStatus,
+    ScheduleStatus,
     ScrubMap,
     ScrubStatus,
     TaskStatus,

@@ -1,23 +1,37 @@
-"""The dictionary in PUS services 1 (verification), 3, 5 (events), 8 (functions) and 17 (test)."""
+"""The dictionary in PUS services 1 (verification), 3, 5 (events), 8 (functions), 11 (schedule),
+17 (test) and 20 (parameters)."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flight.dictionary import layout
 from flight.dictionary.codec import decode
-from flight.dictionary.commands import Ping
+from flight.dictionary.commands import Ping, SetParameter
 from flight.dictionary.enums import Reason, Severity, Stage
 from flight.dictionary.layout import LayoutError
+from flight.dictionary.operations import (
+    DisableSchedule,
+    EnableSchedule,
+    ParameterValue,
+    ReportParameters,
+    ResetSchedule,
+    Schedule,
+    Unschedule,
+)
 from flight.dictionary.registry import BY_ID, Command, Event, Telemetry, item
 from flight.dictionary.telemetry import CommandStage, EventReport
-from flight.link.errors import Fault, LinkError
+from flight.link import onboard_parameters as parameters
+from flight.link import schedule
+from flight.link.errors import CommandError, Fault, LinkError
 from flight.link.pus import Report
 
 Content = tuple[int, int, bytes]  # service, subtype, application or source data
+Parse = Callable[[bytes], Command]
 
-VERIFICATION, HOUSEKEEPING, EVENTS, FUNCTION, TEST = 1, 3, 5, 8, 17
+VERIFICATION, HOUSEKEEPING, EVENTS, FUNCTION, SCHEDULE, TEST, PARAMETERS = 1, 3, 5, 8, 11, 17, 20
 PONG: Content = (TEST, 2, b"")
 
 _ID = struct.Struct(">H")
@@ -46,17 +60,6 @@ _STAGE = {subtype: stage for stage, subtype in _STAGE_SUBTYPE.items()} | {
 }
 
 
-class CommandError(LinkError):
-    """A telecommand that the board refuses before it is accepted: UNKNOWN, FORMAT, RANGE."""
-
-    reason: Reason  # type: ignore[assignment]  # what service 1 reports, not a fault of framing
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(Fault.TYPE, detail)
-        self.reason = reason
-        self.detail = detail
-
-
 @dataclass(frozen=True, slots=True)
 class EventRecord:
     """An event as received; ``event`` holds its arguments."""
@@ -73,20 +76,47 @@ class Pong:
     """Answer to a connection test (17,2)."""
 
 
+# Telecommands that a standard service has; all others are functions (8,1).
+_BARE: dict[tuple[int, int], type[Command]] = {
+    (TEST, 1): Ping,
+    (SCHEDULE, 1): EnableSchedule,
+    (SCHEDULE, 2): DisableSchedule,
+    (SCHEDULE, 3): ResetSchedule,
+}
+_CODECS: dict[tuple[int, int], tuple[type[Command], Callable[..., bytes], Parse]] = {
+    (SCHEDULE, 4): (Schedule, schedule.insertion, schedule.parse_insertion),
+    (SCHEDULE, 5): (Unschedule, schedule.deletion, schedule.parse_deletion),
+    (PARAMETERS, 1): (ReportParameters, parameters.inquiry, parameters.parse_inquiry),
+    (PARAMETERS, 3): (SetParameter, parameters.setting, parameters.parse_setting),
+}
+_BARE_KIND = {kind: number for number, kind in _BARE.items()}
+_CODED_KIND = {kind: (number, pack) for number, (kind, pack, _) in _CODECS.items()}
+
+
 def telecommand(command: Command) -> Content:
-    """Ping as 17,1, all others as 8,1: opcode u16, then the arguments. Raises LayoutError."""
-    if isinstance(command, Ping):
-        return TEST, 1, b""
+    """A command as the standard has it, else as 8,1: opcode u16, then the arguments.
+
+    Raises LayoutError, LinkError for a time that no packet can carry.
+    """
+    kind = type(command)
+    if kind in _BARE_KIND:
+        return *_BARE_KIND[kind], b""
+    if kind in _CODED_KIND:
+        number, pack = _CODED_KIND[kind]
+        return *number, pack(command)
     return FUNCTION, 1, _ID.pack(item(command).id) + layout.pack(command)
 
 
 def parse_telecommand(service: int, subtype: int, data: bytes) -> Command:
     """The command in a telecommand packet. Raises CommandError."""
-    if (service, subtype) == (TEST, 1):
+    number = (service, subtype)
+    if number in _BARE:
         if data:
-            raise CommandError(Reason.FORMAT, f"ping with {len(data)} octets of data")
-        return Ping()
-    if (service, subtype) != (FUNCTION, 1):
+            raise CommandError(Reason.FORMAT, f"{service},{subtype} with {len(data)} octets")
+        return _BARE[number]()
+    if number in _CODECS:
+        return _CODECS[number][2](data)
+    if number != (FUNCTION, 1):
         raise CommandError(Reason.UNKNOWN, f"no service {service},{subtype}")
     if len(data) < _ID.size:
         raise CommandError(Reason.FORMAT, "no opcode")
@@ -102,7 +132,9 @@ def parse_telecommand(service: int, subtype: int, data: bytes) -> Command:
 
 
 def housekeeping(message: Telemetry) -> Content:
-    """Telemetry as 3,25: id u16, then the fields. Raises LayoutError."""
+    """Telemetry as 3,25: id u16, then the fields; parameters as 20,2. Raises LayoutError."""
+    if isinstance(message, ParameterValue):
+        return PARAMETERS, 2, parameters.value(message)
     return HOUSEKEEPING, 25, _ID.pack(item(message).id) + layout.pack(message)
 
 
@@ -148,6 +180,8 @@ def parse_report(report: Report) -> Telemetry | CommandStage | EventRecord | Pon
             return _parse_stage(report)
         if kind == (HOUSEKEEPING, 25):
             return _parse_housekeeping(report.data)
+        if kind == (PARAMETERS, 2):
+            return parameters.parse_value(report.data)
         if report.service == EVENTS:
             return _parse_event(report)
     except (struct.error, ValueError) as error:

@@ -22,7 +22,8 @@ from flight.dictionary.telemetry import CommandStage, EventReport, Heartbeat, No
 from flight.link import services
 from flight.link.errors import LinkError
 from flight.link.pus import Report, Telecommand
-from flight.link.services import CommandError, EventRecord, Pong, parse_report, parse_telecommand
+from flight.link.errors import CommandError
+from flight.link.services import EventRecord, Pong, parse_report, parse_telecommand
 from flight.link.tc import TcFrame
 
 UTC = 1_767_225_600_500_000_000  # whole and half seconds are exact in CUC
