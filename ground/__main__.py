@@ -41,6 +41,8 @@ VERBS: Verbs = {
         "build",
         "compute the flux table that a node carries",
     ),
+    ("audit", "show"): ("ground.cli.audit", "show", "list who asked for what, and what came of it"),
+    ("audit", "verify"): ("ground.cli.audit", "verify", "prove that the audit log is as written"),
     ("emu", "run"): ("ground.cli.emu", "run", "run the link emulator between station and node"),
     ("emu", "outage"): ("ground.cli.emu", "outage", "interrupt an emulated link"),
 }

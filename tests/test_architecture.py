@@ -27,7 +27,12 @@ SUBSYSTEMS = LAYERS[3]
 STDLIB_ONLY = {"console", "config"}  # what the three commands share, and the reading of TOML
 SOURCES = sorted(p for top in ("flight", "ground", "hil") for p in (ROOT / top).rglob("*.py"))
 ALLOWED_FOR_GROUND = ("flight.dictionary", "flight.link", "flight.console", "flight.config")
-PURE_RUNTIME = ("flight.runtime.clock", "flight.runtime.store", "flight.runtime.journal")
+PURE_RUNTIME = (
+    "flight.runtime.audit",
+    "flight.runtime.clock",
+    "flight.runtime.store",
+    "flight.runtime.journal",
+)
 
 
 def imports(path: Path) -> set[str]:
