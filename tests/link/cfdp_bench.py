@@ -1,12 +1,12 @@
-"""A receiver on the bench: PDUs of one transaction go in and come out unpacked."""
+"""A receiving entity on the bench: PDUs of one transaction go in and come out unpacked."""
 
 from __future__ import annotations
 
 import random
 
-from cfdp_channel import MemoryStore
+from cfdp_files import MemoryStore, Records
 
-from flight.link.cfdp import ConditionCode, Receiver, Settings, crc32c, parse
+from flight.link.cfdp import ConditionCode, Ended, Engine, Settings, State, crc32c, parse
 from flight.link.cfdp.ack import Ack
 from flight.link.cfdp.codes import DeliveryCode, Directive, FileStatus, TransactionStatus
 from flight.link.cfdp.eof import Eof
@@ -16,7 +16,7 @@ from flight.link.cfdp.header import Header
 from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.pdu import Pdu
 
-SETTINGS = Settings(segment=100, round_trip=1.0, nak_delay=0.1, inactivity=60.0)
+SETTINGS = Settings(segment=100, round_trip=1.0, nak_delay=0.1, inactivity=60.0, save_interval=1e6)
 HEADER = Header(1, 2, 7)
 DATA = random.Random(0).randbytes(1000)
 METADATA = Metadata(HEADER, 1000, "file.bin", "file.bin")
@@ -27,6 +27,37 @@ ACK_FINISHED = Ack(HEADER, Directive.FINISHED, ConditionCode.NO_ERROR, Transacti
 
 def segment(start: int, end: int | None = None) -> FileData:
     return FileData(HEADER, start, DATA[start : start + 100 if end is None else end])
+
+
+class Receiver:
+    """An engine whose answers are fetched at once."""
+
+    def __init__(
+        self, entity: int, store: MemoryStore, settings: Settings, limit: int = 64
+    ) -> None:
+        self.records = Records()
+        self.engine = Engine(entity, store, self.records, settings, limit=limit)
+        self.counters = self.engine.counters
+        self.next_time = self.engine.next_time
+
+    def receive(self, raw: bytes, now: float) -> list[bytes]:
+        self.engine.receive(raw, now)
+        return self.tick(now)
+
+    def tick(self, now: float) -> list[bytes]:
+        answers = []
+        while (answer := self.engine.next_pdu(now)) is not None:
+            answers.append(answer)
+        return answers
+
+    def ended(self) -> list[Ended]:
+        return self.engine.ended()
+
+    def delivered(self) -> list[tuple[str, int, int, int]]:
+        return [(e.name, *e.id, e.size) for e in self.engine.ended() if e.delivered]
+
+    def progress(self) -> list[State]:
+        return self.engine.progress()
 
 
 class Bench:

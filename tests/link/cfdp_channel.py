@@ -1,4 +1,4 @@
-"""Files in memory and a lossy channel in virtual time, for the tests of CFDP."""
+"""Two entities and a lossy channel in virtual time, for the tests of CFDP."""
 
 from __future__ import annotations
 
@@ -9,76 +9,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 
-from flight.link.cfdp import Receiver, Sender, Settings, crc32c, parse
+from cfdp_files import Fuse, Killed, MemoryFile, MemoryStore, Records
+
+from flight.link.cfdp import Ended, Engine, Settings, TransactionId, parse
 from flight.link.cfdp.filedata import FileData
-
-
-class MemoryFile:
-    """A source in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, n: int) -> bytes:
-        return self.data[offset : offset + n]
-
-    def checksum(self) -> int:
-        return crc32c(self.data)
-
-
-class MemorySink:
-    """A file under construction; every octet may be written once."""
-
-    def __init__(self, store: MemoryStore, name: str, size: int) -> None:
-        self._store = store
-        self._name = name
-        self._octets = bytearray(size)
-        self._written = bytearray(size)
-
-    def write(self, offset: int, data: bytes) -> None:
-        end = offset + len(data)
-        assert 0 <= offset <= end <= len(self._octets), "write outside of the file"
-        assert not any(self._written[offset:end]), "octets written twice"
-        self._store.fault("write")
-        self._octets[offset:end] = data
-        self._written[offset:end] = b"\1" * len(data)
-
-    def read(self, offset: int, n: int) -> bytes:
-        self._store.fault("read")
-        return bytes(self._octets[offset : offset + n])
-
-    def commit(self) -> None:
-        self._store.fault("commit")
-        assert all(self._written), "incomplete file committed"
-        self._store.files[self._name] = bytes(self._octets)
-        self._store.open_sinks -= 1
-
-    def discard(self) -> None:
-        self._store.open_sinks -= 1
-        self._store.discarded += 1
-        self._store.fault("discard")
-
-
-class MemoryStore:
-    """A filestore in memory that fails on demand: `faults[operation]` is raised."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.opened: list[str] = []
-        self.open_sinks = 0
-        self.discarded = 0
-        self.faults: dict[str, OSError] = {}
-
-    def fault(self, operation: str) -> None:
-        if operation in self.faults:
-            raise self.faults[operation]
-
-    def open(self, name: str, size: int) -> MemorySink:
-        self.fault("open")
-        self.opened.append(name)
-        self.open_sinks += 1
-        return MemorySink(self, name, size)
 
 
 @dataclass
@@ -94,6 +28,7 @@ class Path:
     duplicate: float = 0.0
     overhead: int = 0
     lose: Callable[[random.Random, int], bool] | None = None
+    outages: tuple[tuple[float, float], ...] = ()
     octets: int = 0
     lost_file_octets: int = 0
     draw: random.Random = field(init=False)
@@ -110,7 +45,7 @@ class Path:
         lost = self.draw.random() < self.loss
         if self.lose is not None:
             lost = self.lose(self.draw, len(pdu) + self.overhead)
-        if lost:
+        if lost or any(start <= now < end for start, end in self.outages):
             if (parsed := parse(pdu, False)) and isinstance(parsed, FileData):
                 self.lost_file_octets += len(parsed.data)
             return []
@@ -122,8 +57,38 @@ class Path:
         return self.draw.random() * self.displacement if late else 0.0
 
 
+class Node:
+    """An engine with its store and records, that can be restarted."""
+
+    def __init__(self, entity: int, settings: Settings, path: Path, first: int = 1) -> None:
+        self.fuse = Fuse()
+        self.store, self.records = MemoryStore(self.fuse), Records(self.fuse)
+        self.sources: dict[str, MemoryFile] = {}
+        self.path = path
+        self.reports: list[Ended] = []
+        self.busy_until = 0.0
+        self.wake_at = inf
+        self.restarts = 0
+        self._make = lambda: Engine(entity, self.store, self.records, settings, first=first)
+        self.engine = self._make()
+
+    def restart(self, now: float) -> None:
+        """Lose everything but the disk."""
+        self.restarts += 1
+        self.engine = self._make()
+        self.do(now, lambda: self.engine.restore(self.sources.get, now))
+
+    def do(self, now: float, work: Callable[[], object]) -> None:
+        """Work that may find the process killed; it is started again then."""
+        try:
+            work()
+            self.reports += self.engine.ended()
+        except Killed:
+            self.restart(now)
+
+
 class Transfer:
-    """One sender and one receiver joined by two paths, run event by event."""
+    """Two nodes joined by two paths, run event by event; node 1 sends a file as transaction 7."""
 
     def __init__(
         self,
@@ -132,79 +97,108 @@ class Transfer:
         back: Path,
         settings: Settings,
         receiver_settings: Settings | None = None,
+        *,
+        acknowledged: bool = True,
     ) -> None:
-        self.store = MemoryStore()
-        self.sender = Sender(1, 2, 7, "file.bin", MemoryFile(data), settings)
-        self.receiver = Receiver(2, self.store, receiver_settings or settings)
+        self.near = Node(1, settings, forward, first=7)
+        self.far = Node(2, receiver_settings or settings, back)
         self.forward, self.back = forward, back
         self.time = 0.0
         self.finished_at = inf
         self.delivered_at = inf
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._link_at = inf
-        self._tick_at = inf
-        self._busy_until = 0.0
-        self._back_free = 0.0
+        self._pending = 0  # events that are not mere looks at an engine
+        self.near.sources["file.bin"] = MemoryFile(data)
+        self.id = self.put("file.bin", acknowledged=acknowledged)
+
+    def put(self, name: str, *, acknowledged: bool = True, priority: int = 0) -> TransactionId:
+        source = self.near.sources[name]
+        return self.near.engine.put(name, source, 2, acknowledged=acknowledged, priority=priority)
+
+    @property
+    def store(self) -> MemoryStore:
+        return self.far.store
+
+    @property
+    def sent(self) -> Ended:
+        """Report of the sender on the first file."""
+        return next(each for each in self.near.reports if each.id == self.id)
 
     def run(self, limit: float) -> Transfer:
         """Run until both sides are done; fails when `limit` seconds pass first."""
-        self._wake_sender()
+        self.wake(self.near)
+        self.wake(self.far)
         while not self._done():
+            assert next(self._order) < 1_000_000, "too many events: the time stands still"
             at, _, event = heapq.heappop(self._events)
             assert at <= limit, f"not finished after {limit} s of virtual time"
             self.time = at
             event()
         return self
 
-    def _done(self) -> bool:
-        return self.sender.next_time() is None and self.receiver.next_time() is None
+    def at(self, time: float, event: Callable[[], None]) -> None:
+        """Do something at a time."""
 
-    def _at(self, time: float, event: Callable[[], None]) -> None:
+        def do() -> None:
+            self._pending -= 1
+            event()
+
+        self._pending += 1
+        self._push(time, do)
+
+    def _push(self, time: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (max(time, self.time), next(self._order), event))
 
-    def _wake_sender(self) -> None:
-        wanted = self.sender.next_time()
+    def freeze(self, node: Node, start: float, end: float) -> None:
+        """Tell a node that the peer is out of view meanwhile."""
+
+        def thaw() -> None:
+            node.engine.thaw(self.time)
+            self.wake(node)
+
+        self.at(start, lambda: node.engine.freeze(self.time))
+        self.at(end, thaw)
+
+    def _done(self) -> bool:
+        idle = all(node.engine.next_time() is None for node in (self.near, self.far))
+        return idle and not self._pending
+
+    def wake(self, node: Node) -> None:
+        wanted = node.engine.next_time()
         if wanted is None:
             return
-        at = max(wanted, self._busy_until, self.time)
-        if at < self._link_at or self._link_at <= self.time:
-            self._link_at = at
-            self._at(at, self._on_link)
+        at = max(wanted, node.busy_until, self.time)
+        if at < node.wake_at or node.wake_at < self.time:
+            node.wake_at = at
+            self._push(at, lambda: self._on_link(node))
 
-    def _on_link(self) -> None:
-        if self.time < self._busy_until:
+    def _on_link(self, node: Node) -> None:
+        if self.time < node.wake_at:
             return
-        self._link_at = inf
-        pdu = self.sender.next_pdu(self.time)
-        if pdu is not None:
-            self._busy_until = self.time + self.forward.seconds(pdu)
-            for arrival in self.forward.arrivals(pdu, self._busy_until):
-                self._at(arrival, lambda pdu=pdu: self._on_receiver(pdu))
-        self._wake_sender()
+        node.wake_at = inf
+        if self.time >= node.busy_until:
+            pdu = self._next_pdu(node)
+            if pdu is not None:
+                node.busy_until = self.time + node.path.seconds(pdu)
+                other = self.far if node is self.near else self.near
+                for arrival in node.path.arrivals(pdu, node.busy_until):
+                    self.at(arrival, lambda pdu=pdu: self._arrive(other, pdu))
+        self.wake(node)
 
-    def _on_receiver(self, pdu: bytes) -> None:
-        self._answer(self.receiver.receive(pdu, self.time))
+    def _next_pdu(self, node: Node) -> bytes | None:
+        found: list[bytes | None] = []
+        node.do(self.time, lambda: found.append(node.engine.next_pdu(self.time)))
+        self._look()
+        return found[0] if found else None
 
-    def _on_tick(self) -> None:
-        if self._tick_at <= self.time:
-            self._tick_at = inf
-        self._answer(self.receiver.tick(self.time))
+    def _arrive(self, node: Node, pdu: bytes) -> None:
+        node.do(self.time, lambda: node.engine.receive(pdu, self.time))
+        self._look()
+        self.wake(node)
 
-    def _answer(self, pdus: list[bytes]) -> None:
+    def _look(self) -> None:
         if self.store.files and self.delivered_at == inf:
             self.delivered_at = self.time
-        for pdu in pdus:
-            self._back_free = max(self._back_free, self.time) + self.back.seconds(pdu)
-            for arrival in self.back.arrivals(pdu, self._back_free):
-                self._at(arrival, lambda pdu=pdu: self._on_sender(pdu))
-        wanted = self.receiver.next_time()
-        if wanted is not None and wanted < self._tick_at:
-            self._tick_at = wanted
-            self._at(wanted, self._on_tick)
-
-    def _on_sender(self, pdu: bytes) -> None:
-        self.sender.receive(parse(pdu, False), self.time)
-        if self.sender.finished and self.finished_at == inf:
+        if self.near.reports and self.finished_at == inf:
             self.finished_at = self.time
-        self._wake_sender()

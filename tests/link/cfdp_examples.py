@@ -14,9 +14,11 @@ from flight.link.cfdp.eof import Eof
 from flight.link.cfdp.filedata import FileData
 from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.header import Header
+from flight.link.cfdp.keepalive import KeepAlive
 from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.nak import Nak
 from flight.link.cfdp.pdu import Pdu
+from flight.link.cfdp.prompt import Prompt
 from flight.link.cfdp.tlv import Tlv
 
 HEADER = Header(1, 2, 77)
@@ -37,5 +39,8 @@ EXAMPLES: tuple[Pdu, ...] = (
     Ack(HEADER, Directive.EOF, ConditionCode.NO_ERROR, TransactionStatus.ACTIVE),
     Ack(HEADER, Directive.FINISHED, ConditionCode.FILE_SIZE_ERROR, TransactionStatus.TERMINATED),
     Nak(HEADER, 0, 5000, ((0, 0), (592, 1184), (4000, 5000))),
+    Prompt(HEADER, keep_alive=True),
+    Prompt(HEADER, keep_alive=False),
+    KeepAlive(HEADER, 77_000),
 )
 IDS = [f"{type(pdu).__name__}{index}" for index, pdu in enumerate(EXAMPLES)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cfdp_channel import MemoryFile
+from cfdp_files import MemoryFile
 
 from flight.link.cfdp import ConditionCode, Sender, Settings, parse
 from flight.link.cfdp.ack import Ack

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import errno
-import random
 from dataclasses import dataclass, field, replace
 
 import pytest
-from cfdp_channel import MemorySink, MemoryStore
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from cfdp_bench import Receiver
+from cfdp_files import MemorySink, MemoryStore
 
-from flight.link.cfdp import ConditionCode, Receiver, Settings, crc32c, parse
+from flight.link.cfdp import ConditionCode, Settings, crc32c, parse
 from flight.link.cfdp.ack import Ack
 from flight.link.cfdp.codes import Directive, FileStatus, TransactionStatus
 from flight.link.cfdp.eof import Eof
 from flight.link.cfdp.filedata import FileData
 from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.header import Header
+from flight.link.cfdp.integrity import digest_option
 from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.nak import Nak
 from flight.link.cfdp.pdu import Pdu
@@ -105,6 +104,18 @@ CASES: dict[str, Case] = {
     "second metadata, another name": Case(
         [METADATA, replace(METADATA, destination_name="b")], CODE.INVALID_FILE_STRUCTURE
     ),
+    "overlapping data that differ": Case(
+        [METADATA, FileData(HEADER, 0, DATA[:100]), FileData(HEADER, 50, bytes(100))],
+        CODE.INVALID_FILE_STRUCTURE,
+    ),
+    "overlapping data that differ, before the metadata": Case(
+        [FileData(HEADER, 0, DATA[:100]), FileData(HEADER, 99, bytes(2))],
+        CODE.INVALID_FILE_STRUCTURE,
+    ),
+    "another SHA-256": Case(
+        [replace(METADATA, options=(digest_option(bytes(32)),)), WHOLE, EOF],
+        CODE.FILE_CHECKSUM_FAILURE,
+    ),
     "second EOF, another checksum": Case(
         [METADATA, EOF, eof(checksum=1)], CODE.INVALID_FILE_STRUCTURE
     ),
@@ -153,11 +164,11 @@ def test_storage_that_lost_octets_rejects_the_file(monkeypatch: pytest.MonkeyPat
 
 
 HARMLESS: dict[str, tuple[Pdu, str]] = {
-    "NAK": (Nak(HEADER, 0, 1, ((0, 1),)), "misdirected"),
-    "Finished": (Finished(HEADER, CODE.NO_ERROR, 0, 2), "misdirected"),
+    "NAK": (Nak(HEADER, 0, 1, ((0, 1),)), "other_entity"),
+    "Finished": (Finished(HEADER, CODE.NO_ERROR, 0, 2), "other_entity"),
     "ACK of EOF": (
         Ack(HEADER, Directive.EOF, CODE.NO_ERROR, TransactionStatus.ACTIVE),
-        "misdirected",
+        "other_entity",
     ),
     "other entity": (replace(METADATA, header=Header(1, 9, 7)), "other_entity"),
     "ACK of a Finished never sent": (
@@ -223,73 +234,3 @@ def test_malformed_pdus_are_counted_by_reason() -> None:
         "refused_crc_absent": 1,
     }
     assert receiver.next_time() is None
-
-
-NUMBERS = st.one_of(st.integers(0, 260), st.sampled_from([2**31, 2**32 - 2, 2**32 - 1]))
-HEADERS = st.builds(Header, st.just(1), st.integers(1, 2), st.integers(0, 3))
-CHAOS = st.one_of(
-    st.builds(Metadata, HEADERS, NUMBERS, st.just("s"), st.sampled_from(["a", "b", "..", "x/y"])),
-    st.builds(FileData, HEADERS, NUMBERS, st.binary(max_size=80)),
-    st.builds(
-        Eof,
-        HEADERS,
-        st.sampled_from([CODE.NO_ERROR] * 3 + [CODE.CANCEL_REQUEST_RECEIVED]),
-        st.integers(0, 1),
-        NUMBERS,
-    ),
-    st.builds(
-        Ack,
-        HEADERS,
-        st.sampled_from([Directive.EOF, Directive.FINISHED]),
-        st.just(CODE.NO_ERROR),
-        st.just(TransactionStatus.ACTIVE),
-    ),
-    st.builds(
-        Nak, HEADERS, NUMBERS, NUMBERS, st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4).map(tuple)
-    ),
-)
-STEPS = st.lists(st.tuples(CHAOS, st.floats(0, 0.5)), max_size=40)
-
-
-class BoundedStore(MemoryStore):
-    """Refuses files above 1000 octets, as a filestore without the space would."""
-
-    def open(self, name: str, size: int):  # type: ignore[no-untyped-def]
-        if size > 1000:
-            raise NO_SPACE
-        return super().open(name, size)
-
-
-@settings(max_examples=400)
-@given(STEPS, st.integers(1, 4), st.integers(0, 3))
-def test_any_sequence_of_valid_pdus_keeps_the_invariants(
-    steps: list[tuple[Pdu, float]], limit: int, retries: int
-) -> None:
-    """No exception, no write outside a file, no sink leaked, timers always in the future."""
-    store, now = BoundedStore(), 0.0
-    receiver = Receiver(2, store, Settings(retry_limit=retries, inactivity=3.0), limit)
-    for pdu, pause in steps:
-        now += pause
-        for raw in receiver.receive(pdu.pack(), now) + receiver.tick(now):
-            parse(raw)
-        wanted = receiver.next_time()
-        assert wanted is None or wanted > now
-        assert len(receiver._open) <= limit
-        assert store.open_sinks <= len(receiver.progress())
-    for _ in range(200):
-        wanted = receiver.next_time()
-        if wanted is None:
-            break
-        now = wanted
-        receiver.tick(now)
-    assert store.open_sinks <= len(receiver.progress())
-
-
-def test_random_octets_never_raise() -> None:
-    draw = random.Random(4)
-    receiver = Receiver(2, MemoryStore(), Settings())
-    trials = 20_000
-    for _ in range(trials):
-        assert receiver.receive(draw.randbytes(draw.randrange(64)), 0.0) == []
-    refused = sum(count for name, count in receiver.counters.items() if name.startswith("refused"))
-    assert refused == trials, f"{trials - refused} of {trials} random inputs accepted"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cfdp_channel import MemoryFile, MemoryStore
+from cfdp_files import MemoryFile, MemoryStore, Records
 from cfdppy.defs import CfdpState
 from cfdppy.exceptions import InvalidNakPdu, NoRemoteEntityConfigFound
 from cfdppy.handler.dest import DestHandler, PduIgnoredForDest
@@ -30,13 +31,18 @@ from spacepackets.cfdp.pdu.helper import PduFactory
 from spacepackets.seqcount import SeqCountProvider
 from spacepackets.util import ByteFieldU16
 
-from flight.link.cfdp import ConditionCode, Receiver, Sender, Settings, parse
+from flight.link.cfdp import ConditionCode, Engine, Settings
+from flight.link.cfdp.codes import ChecksumType as OwnChecksum
 
 STEP = 0.005
 LIMIT = 120.0
-SETTINGS = Settings(segment=512, round_trip=0.1, nak_delay=0.02)
+SETTINGS = Settings(segment=512, round_trip=0.1, nak_delay=0.02, check_interval=0.5)
 SIZES = (0, 1, 511, 512, 513, 60_000)
 LOSSES = (0.0, 0.05, 0.2)
+ACKNOWLEDGED = [(size, loss, SETTINGS) for size in SIZES for loss in LOSSES] + [
+    (60_000, 0.05, replace(SETTINGS, crc=False)),
+    (60_000, 0.05, replace(SETTINGS, checksum=OwnChecksum.MODULAR, sha256=False)),
+]
 
 
 class Faults(DefaultFaultHandlerBase):
@@ -70,26 +76,30 @@ class User(CfdpUserBase):
     resumed_indication = fault_indication = abandoned_indication = eof_recv_indication = _ignore
 
 
-class NoCheckTimer(CheckTimerProvider):
-    """Check timers belong to class 1."""
+class CheckTimer(CheckTimerProvider):
+    """Of class 1."""
 
     def provide_check_timer(self, *_arguments: Any, **_named: Any) -> Any:
-        raise AssertionError("not used in class 2")
+        return countdown.Countdown.from_seconds(0.5)
 
 
-def remote(entity: int) -> RemoteEntityConfigTable:
+def remote(
+    entity: int, acknowledged: bool, closure: bool = False, crc: bool = True
+) -> RemoteEntityConfigTable:
+    modes = TransmissionMode
     configuration = RemoteEntityConfig(
         entity_id=ByteFieldU16(entity),
         max_file_segment_len=512,
         max_packet_len=1024,
-        closure_requested=False,
-        crc_on_transmission=True,
-        default_transmission_mode=TransmissionMode.ACKNOWLEDGED,
+        closure_requested=closure,
+        crc_on_transmission=crc,
+        default_transmission_mode=modes.ACKNOWLEDGED if acknowledged else modes.UNACKNOWLEDGED,
         crc_type=ChecksumType.CRC_32C,
         positive_ack_timer_interval_seconds=0.15,
         positive_ack_timer_expiration_limit=10_000,
         nak_timer_interval_seconds=0.15,
         nak_timer_expiration_limit=10_000,
+        check_limit=10,
     )
     return RemoteEntityConfigTable([configuration])
 
@@ -138,88 +148,144 @@ def feed(handler: Any, pdu: Any, send: Callable[[bytes], None]) -> None:
         send(bytes(answer.pdu.pack()))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("size", SIZES)
-def test_peer_receives(tmp_path: Path, clock: list[float], size: int, loss: float) -> None:
-    data = random.Random(size).randbytes(size)
-    sender = Sender(1, 2, 7, "file.bin", MemoryFile(data), SETTINGS)
-    faults, user = Faults(), User()
-    target = tmp_path / "file.bin"
-    # Names are plain here, so the peer is told where its folder is.
-    user.vfs.is_directory = lambda _path: False
-    peer = DestHandler(local(2, faults), user, remote(1), NoCheckTimer())
-    forward = Channel(f"forward {size} {loss}", loss)
-    back = Channel(f"back {size} {loss}", loss)
+class Receiving:
+    """The peer's receiver at the end of a channel from our sender."""
 
-    def give(now: float, pdu: Any) -> None:
-        if user.finished and peer.state is CfdpState.IDLE:
+    def __init__(
+        self, data: bytes, loss: float, settings: Settings, acknowledged: bool, closure: bool
+    ) -> None:
+        settings = replace(settings, closure=closure)
+        seed = f"{len(data)} {loss}"
+        self.engine = Engine(1, MemoryStore(), Records(), settings)
+        self.engine.put("file.bin", MemoryFile(data), 2, acknowledged=acknowledged)
+        self.faults, self.user = Faults(), User()
+        # Names are plain here, so the peer is told where its folder is.
+        self.user.vfs.is_directory = lambda _path: False
+        table = remote(1, acknowledged, crc=settings.crc)
+        self.peer = DestHandler(local(2, self.faults), self.user, table, CheckTimer())
+        self.forward = Channel(f"forward {seed}", loss)
+        self.back = Channel(f"back {seed}", loss)
+        self.ended = self.engine.ended()
+
+    def give(self, now: float, pdu: Any) -> None:
+        if self.user.finished and self.peer.state is CfdpState.IDLE:
             return
         with suppress(PduIgnoredForDest):
-            feed(peer, pdu, lambda raw: back.send(now, raw))
+            feed(self.peer, pdu, lambda raw: self.back.send(now, raw))
 
-    def step(now: float) -> bool:
-        for raw in back.arrived(now):
-            sender.receive(parse(raw), now)
+    def step(self, now: float) -> bool:
+        for raw in self.back.arrived(now):
+            self.engine.receive(raw, now)
         for _ in range(4):
-            if (pdu := sender.next_pdu(now)) is not None:
-                forward.send(now, pdu)
-        for raw in forward.arrived(now):
-            give(now, PduFactory.from_raw(raw))
-        give(now, None)
-        return sender.finished and peer.state is CfdpState.IDLE
+            if (pdu := self.engine.next_pdu(now)) is not None:
+                self.forward.send(now, pdu)
+        self.ended += self.engine.ended()
+        for raw in self.forward.arrived(now):
+            self.give(now, PduFactory.from_raw(raw))
+        self.give(now, None)
+        return bool(self.ended and self.user.finished) and self.peer.state is CfdpState.IDLE
 
+
+@pytest.mark.parametrize(("size", "loss", "settings"), ACKNOWLEDGED)
+def test_peer_receives(
+    tmp_path: Path, clock: list[float], size: int, loss: float, settings: Settings
+) -> None:
+    data = random.Random(size).randbytes(size)
+    side = Receiving(data, loss, settings, acknowledged=True, closure=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        run(clock, step)
-    assert target.read_bytes() == data
-    assert sender.condition is ConditionCode.NO_ERROR
-    assert user.finished == [0]
-    assert faults.seen == []
-    assert sender.sent == size
-    assert sender.ignored == 0
-    assert sender.resent > 0 or loss == 0 or size < 10_000
+        run(clock, side.step)
+    assert (tmp_path / "file.bin").read_bytes() == data
+    (report,) = side.ended
+    assert report.condition is ConditionCode.NO_ERROR
+    assert report.delivered
+    assert side.user.finished == [0]
+    assert side.faults.seen == []
+    assert report.sent == size
+    assert side.engine.counters["ignored"] == 0
+    assert report.resent > 0 or loss == 0 or size < 10_000
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("closure", [False, True])
 @pytest.mark.parametrize("size", SIZES)
-def test_peer_sends(tmp_path: Path, clock: list[float], size: int, loss: float) -> None:
+def test_peer_receives_in_class_1(
+    tmp_path: Path, clock: list[float], size: int, closure: bool
+) -> None:
     data = random.Random(size).randbytes(size)
-    source = tmp_path / "source.bin"
-    source.write_bytes(data)
-    faults, user, store = Faults(), User(), MemoryStore()
-    peer = SourceHandler(local(1, faults), user, remote(2), NoCheckTimer(), SeqCountProvider(32))
-    receiver = Receiver(2, store, SETTINGS)
-    peer.put_request(PutRequest(ByteFieldU16(2), source, Path("file.bin"), None, None))
-    forward = Channel(f"forward {size} {loss}", loss)
-    back = Channel(f"back {size} {loss}", loss)
+    side = Receiving(data, 0.0, SETTINGS, acknowledged=False, closure=closure)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        run(clock, side.step)
+    assert (tmp_path / "file.bin").read_bytes() == data
+    (report,) = side.ended
+    assert report.condition is ConditionCode.NO_ERROR
+    assert report.delivered is closure
+    assert side.user.finished == [0]
 
-    def give(now: float, pdu: Any) -> None:
+
+class Sending:
+    """The peer's sender at the start of a channel to our receiver."""
+
+    def __init__(
+        self, source: Path, loss: float, settings: Settings, acknowledged: bool, closure: bool
+    ) -> None:
+        seed = f"{source.stat().st_size} {loss}"
+        self.faults, self.user, self.store = Faults(), User(), MemoryStore()
+        table = remote(2, acknowledged, closure, settings.crc)
+        numbers = SeqCountProvider(32)
+        self.peer = SourceHandler(local(1, self.faults), self.user, table, CheckTimer(), numbers)
+        self.engine = Engine(2, self.store, Records(), settings)
+        request = PutRequest(ByteFieldU16(2), source, Path("file.bin"), None, None)
+        self.peer.put_request(request)
+        self.forward = Channel(f"forward {seed}", loss)
+        self.back = Channel(f"back {seed}", loss)
+
+    def give(self, now: float, pdu: Any) -> None:
         try:
-            feed(peer, pdu, lambda raw: forward.send(now, raw))
+            feed(self.peer, pdu, lambda raw: self.forward.send(now, raw))
         except (PduIgnoredForSource, NoRemoteEntityConfigFound, InvalidNakPdu):
             assert pdu is not None
 
-    naks = 0
-
-    def step(now: float) -> bool:
-        nonlocal naks
-        naks = max([naks, *(item.naks for item in receiver.progress())])
-        for raw in back.arrived(now):
-            give(now, PduFactory.from_raw(raw))
+    def step(self, now: float) -> bool:
+        for raw in self.back.arrived(now):
+            self.give(now, PduFactory.from_raw(raw))
         for _ in range(4):
-            give(now, None)
-        for raw in forward.arrived(now):
-            for answer in receiver.receive(raw, now):
-                back.send(now, answer)
-        for answer in receiver.tick(now):
-            back.send(now, answer)
-        return bool(user.finished) and peer.state is CfdpState.IDLE
+            self.give(now, None)
+        for raw in self.forward.arrived(now):
+            self.engine.receive(raw, now)
+        while (answer := self.engine.next_pdu(now)) is not None:
+            self.back.send(now, answer)
+        done = bool(self.user.finished and self.store.files)
+        return done and self.peer.state is CfdpState.IDLE
 
-    run(clock, step)
-    assert store.files == {"file.bin": data}
-    assert [delivery.size for delivery in receiver.delivered()] == [size]
-    assert user.finished == [0]
-    assert faults.seen == []
-    assert naks > 0 or loss == 0 or size < 10_000
-    refused = {name for name in receiver.counters if name.startswith("refused")}
-    assert refused == set()
+
+def peer_sends(
+    path: Path, clock: list[float], size: int, loss: float, settings: Settings, **mode: bool
+) -> Sending:
+    data = random.Random(size).randbytes(size)
+    source = path / "source.bin"
+    source.write_bytes(data)
+    side = Sending(source, loss, settings, **mode)
+    run(clock, side.step)
+    assert side.store.files == {"file.bin": data}
+    assert [(ended.size, ended.delivered) for ended in side.engine.ended()] == [(size, True)]
+    assert side.user.finished == [0]
+    assert side.faults.seen == []
+    assert not any(name.startswith("refused") for name in side.engine.counters)
+    return side
+
+
+@pytest.mark.parametrize(("size", "loss", "settings"), ACKNOWLEDGED)
+def test_peer_sends(
+    tmp_path: Path, clock: list[float], size: int, loss: float, settings: Settings
+) -> None:
+    side = peer_sends(tmp_path, clock, size, loss, settings, acknowledged=True, closure=False)
+    assert side.engine.counters["naks"] > 0 or loss == 0 or size < 10_000
+
+
+@pytest.mark.parametrize("closure", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_peer_sends_in_class_1(
+    tmp_path: Path, clock: list[float], size: int, closure: bool
+) -> None:
+    peer_sends(tmp_path, clock, size, 0.0, SETTINGS, acknowledged=False, closure=closure)

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flight.link.cfdp import CfdpError, parse
-from flight.link.cfdp.codes import (
-    Reason,
-)
+from flight.link.cfdp.ack import Ack
+from flight.link.cfdp.codes import Reason
 from flight.link.cfdp.filedata import FileData
+from flight.link.cfdp.keepalive import KeepAlive
+from flight.link.cfdp.nak import Nak
 from flight.link.cfdp.pdu import Pdu
+from flight.link.cfdp.prompt import Prompt
 from flight.link.fecf import crc16
 
 
@@ -117,12 +119,10 @@ def test_mutated_pdus_with_valid_crc_raise_only_typed_errors() -> None:
     ("octet", "value", "reason"),
     [
         (0, 0x02, Reason.VERSION),
-        (0, 0x26, Reason.MODE),
         (0, 0x2A, Reason.DIRECTION),
-        (3, 0x23, Reason.WIDTH),
-        (3, 0x11, Reason.WIDTH),
-        (12, 0x09, Reason.DIRECTIVE),
-        (12, 0x0C, Reason.DIRECTIVE),
+        (3, 0x23, Reason.LENGTH),
+        (12, 0x0A, Reason.DIRECTIVE),
+        (12, 0x0D, Reason.DIRECTIVE),
         (13, 0xC0, Reason.CODE),
     ],
 )
@@ -132,6 +132,15 @@ def test_reason_of_refusal(octet: int, value: int, reason: Reason) -> None:
     with pytest.raises(CfdpError) as refusal:
         parse(sealed(bytes(raw), bytes(raw[12:-2])))
     assert refusal.value.reason is reason
+
+
+@pytest.mark.parametrize("pdu", EXAMPLES, ids=IDS)
+def test_answers_and_prompts_belong_to_class_2(pdu: Pdu) -> None:
+    raw = bytearray(pdu.pack())
+    raw[0] |= 0x04
+    result = outcome(sealed(bytes(raw), bytes(raw[12:-2])))
+    refused = isinstance(pdu, Ack | Nak | Prompt | KeepAlive)
+    assert (result is Reason.MODE) is refused
 
 
 def test_segment_metadata_is_refused() -> None:

@@ -16,6 +16,7 @@ from spacepackets.cfdp.pdu.file_data import FileDataParams
 from spacepackets.cfdp.pdu.finished import FinishedParams
 from spacepackets.cfdp.pdu.helper import PduFactory
 from spacepackets.cfdp.pdu.metadata import MetadataParams
+from spacepackets.cfdp.pdu.prompt import ResponseRequired
 from spacepackets.cfdp.tlv import CfdpTlv, EntityIdTlv
 from spacepackets.cfdp.tlv.defs import TlvType as PeerTlvType
 from spacepackets.util import ByteFieldU16, ByteFieldU32
@@ -34,9 +35,11 @@ from flight.link.cfdp.eof import Eof
 from flight.link.cfdp.filedata import FileData
 from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.header import Header
+from flight.link.cfdp.keepalive import KeepAlive
 from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.nak import Nak, capacity
 from flight.link.cfdp.pdu import Pdu
+from flight.link.cfdp.prompt import Prompt
 from flight.link.cfdp.tlv import Tlv
 
 U16 = st.integers(0, 0xFFFF)
@@ -98,7 +101,9 @@ ACKS = st.builds(
 NAKS = st.builds(
     Nak, HEADERS, SIZES, SIZES, st.lists(st.tuples(SIZES, SIZES), max_size=70).map(tuple)
 )
-PDUS = st.one_of(METADATA, FILE_DATA, EOFS, FINISHED, ACKS, NAKS)
+KEEP_ALIVES = st.builds(KeepAlive, HEADERS, SIZES)
+PROMPTS = st.builds(Prompt, HEADERS, st.booleans())
+PDUS = st.one_of(METADATA, FILE_DATA, EOFS, FINISHED, ACKS, NAKS, KEEP_ALIVES, PROMPTS)
 
 
 def configuration(header: Header) -> PduConfig:
@@ -159,6 +164,11 @@ def peer_pdu(pdu: Pdu) -> peer.AbstractFileDirectiveBase | peer.FileDataPdu:
             PeerCondition(pdu.condition),
             PeerTransactionStatus(pdu.status),
         )
+    if isinstance(pdu, KeepAlive):
+        return peer.KeepAlivePdu(header, pdu.progress)
+    if isinstance(pdu, Prompt):
+        kind = ResponseRequired.KEEP_ALIVE if pdu.keep_alive else ResponseRequired.NAK
+        return peer.PromptPdu(header, kind)
     return peer.NakPdu(header, pdu.start_of_scope, pdu.end_of_scope, list(pdu.requests))
 
 
@@ -203,6 +213,36 @@ def test_large_file_fields_have_eight_octets(header: Header, number: int) -> Non
         Nak(header, 0, number, ((0, number),)),
     ):
         assert parse(pdu.pack()) == pdu
+
+
+@st.composite
+def wide_headers(draw: st.DrawFn) -> Header:
+    entity, sequence = draw(st.integers(1, 8)), draw(st.integers(1, 8))
+    ids = st.integers(0, 2 ** (8 * entity) - 1)
+    return Header(
+        draw(ids),
+        draw(ids),
+        draw(st.integers(0, 2 ** (8 * sequence) - 1)),
+        draw(st.booleans()),
+        draw(st.booleans()),
+        draw(st.booleans()),
+        entity,
+        sequence,
+    )
+
+
+@given(wide_headers(), U32)
+def test_headers_of_any_width_and_class(header: Header, number: int) -> None:
+    pdus = [FileData(header, number, b"x"), Metadata(header, number, "a", "b")]
+    pdus.append(Eof(header, ConditionCode.FILE_SIZE_ERROR, 1, number, header.source))
+    for pdu in pdus:
+        raw = pdu.pack()
+        assert parse(raw, require_crc=header.crc) == pdu
+        if {header.entity_width, header.sequence_width} <= {1, 2, 4, 8}:  # what the peer can
+            read = PduFactory.from_raw(raw).pdu_header
+            assert read.transaction_seq_num.value == header.transaction
+            assert read.source_entity_id.value == header.source
+            assert read.dest_entity_id.value == header.destination
 
 
 @given(HEADERS, st.integers(47, 2000))

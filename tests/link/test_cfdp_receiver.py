@@ -25,19 +25,19 @@ from flight.link.cfdp.eof import Eof
 from flight.link.cfdp.filedata import FileData
 from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.header import Header
+from flight.link.cfdp.incoming import REMEMBERED
 from flight.link.cfdp.metadata import Metadata
-from flight.link.cfdp.receiver import CLOSED
-from flight.link.cfdp.reports import Delivery, Progress
 
 
 def test_clean_transfer() -> None:
     bench = Bench()
     assert bench.receiver.next_time() is None
     assert bench.give(0.0, METADATA, *map(segment, range(0, 1000, 100))) == []
-    assert bench.receiver.progress() == [Progress("file.bin", 7, 1000, 1000, 0)]
+    (state,) = bench.receiver.progress()
+    assert (state.id, state.name, state.size, state.done) == ((1, 7), "file.bin", 1000, 1000)
     assert bench.give(0.1, EOF) == [eof_ack(), SUCCESS]
     assert bench.store.files == {"file.bin": DATA}
-    assert bench.receiver.delivered() == [Delivery("file.bin", 1, 7, 1000)]
+    assert bench.receiver.delivered() == [("file.bin", 1, 7, 1000)]
     assert bench.receiver.delivered() == []
     assert bench.receiver.progress() == []
     assert bench.give(0.2, ACK_FINISHED) == []
@@ -48,7 +48,7 @@ def test_early_data_is_bounded() -> None:
     bench = Bench(replace(SETTINGS, segment=1000))
     for number in range(200):
         bench.give(0.0, FileData(HEADER, 1000 * number, bytes(1000)))
-    assert bench.receiver.progress()[0].received <= 1 << 17
+    assert bench.receiver.progress()[0].done <= 1 << 17
     assert bench.counters["overflow"] == 200 - (1 << 17) // 1000
     crumbs = Bench(replace(SETTINGS, segment=1000))
     for number in range(500):
@@ -57,25 +57,25 @@ def test_early_data_is_bounded() -> None:
 
 
 def test_fragments_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flight.link.cfdp.reception.RANGES", 10)
+    monkeypatch.setattr("flight.link.cfdp.assembly.RANGES", 10)
     bench = Bench()
     bench.give(0.0, METADATA, *(FileData(HEADER, at, DATA[at : at + 1]) for at in range(0, 60, 2)))
-    assert bench.receiver.progress()[0].received == 10
+    assert bench.receiver.progress()[0].done == 10
     assert bench.counters["overflow"] == 20
     bench.give(0.0, FileData(HEADER, 1, DATA[1:2]))
-    assert bench.receiver.progress()[0].received == 11
+    assert bench.receiver.progress()[0].done == 11
     bench.give(0.1, EOF, FileData(HEADER, 0, DATA))
     assert bench.store.files == {"file.bin": DATA}
 
 
-def test_first_write_wins() -> None:
+def test_overlapping_data_are_written_once() -> None:
     bench = Bench()
-    bench.give(0.0, METADATA, FileData(HEADER, 0, DATA[:150]))
-    bench.give(0.0, FileData(HEADER, 100, b"\xff" * 50 + DATA[150:300]))
-    bench.give(0.0, FileData(HEADER, 0, b"\xff" * 300), FileData(HEADER, 0, DATA))
+    bench.give(0.0, METADATA, FileData(HEADER, 0, DATA[:150]), FileData(HEADER, 100, DATA[100:300]))
+    bench.give(0.0, FileData(HEADER, 0, DATA[:300]), FileData(HEADER, 0, DATA))
     assert bench.give(0.1, EOF)[-1] == SUCCESS
     assert bench.store.files == {"file.bin": DATA}
     assert bench.counters["duplicate"] == 1
+    assert bench.receiver.ended()[0].resent == 50 + 300 + 300
 
 
 def test_finished_is_repeated_until_acknowledged() -> None:
@@ -104,7 +104,7 @@ def test_late_pdus_of_a_closed_transaction() -> None:
 
 def test_memory_of_closed_transactions_is_bounded() -> None:
     bench = Bench()
-    for number in range(CLOSED + 10):
+    for number in range(1034):
         header = Header(1, 2, number)
         bench.give(
             0.0,
@@ -112,9 +112,11 @@ def test_memory_of_closed_transactions_is_bounded() -> None:
             Eof(header, ConditionCode.NO_ERROR, 0, 0),
             Ack(header, Directive.FINISHED, ConditionCode.NO_ERROR, TransactionStatus.ACTIVE),
         )
-    assert len(bench.receiver._closed) == CLOSED
-    assert bench.counters["deliveries_dropped"] == 10
-    assert len(bench.receiver.delivered()) == CLOSED
+    assert len(bench.receiver.engine._incoming._closed) == REMEMBERED
+    assert bench.counters["reports_dropped"] == 10
+    assert len(bench.receiver.delivered()) == 1024
+    late = Eof(Header(1, 2, 1033), ConditionCode.NO_ERROR, 0, 0)
+    assert len(bench.give(1.0, late)) == 2
 
 
 def test_retry_limit_ends_the_finished_pdu() -> None:
@@ -197,4 +199,4 @@ def test_transactions_of_several_sources_do_not_mix() -> None:
     bench.give(0.0, FileData(other, 0, bytes(100)), FileData(HEADER, 0, DATA))
     bench.give(0.1, EOF, Eof(other, ConditionCode.NO_ERROR, crc32c(bytes(100)), 100))
     assert bench.store.files == {"file.bin": DATA, "other": bytes(100)}
-    assert [item.source for item in bench.receiver.delivered()] == [1, 3]
+    assert [source for _, source, *_ in bench.receiver.delivered()] == [1, 3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cfdp_channel import MemoryFile
+from cfdp_files import MemoryFile
 from cfdp_source import (
     DATA,
     EOF_ACK,
@@ -82,14 +82,14 @@ def test_inactive_receiver_is_asked_with_the_eof() -> None:
     assert sender.finished
 
 
-def test_repairs_come_before_new_data_and_keep_the_segments() -> None:
+def test_repairs_come_before_new_data_a_segment_each() -> None:
     sender = make()
     for _ in range(6):
         sender.next_pdu(0.0)
     sender.receive(nak((150, 320), (0, 50)), 0.5)
     pdus = drain(sender, 0.5)
-    assert ranges(pdus)[:4] == [(0, 50), (150, 200), (200, 300), (300, 320)]
-    assert ranges(pdus)[4] == (500, 600)
+    assert ranges(pdus)[:3] == [(0, 50), (150, 250), (250, 320)]
+    assert ranges(pdus)[3] == (500, 600)
     assert sender.resent == 220
     for pdu in pdus:
         if isinstance(pdu, FileData):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
-from cfdp_channel import MemoryFile
+from cfdp_files import MemoryFile
 from cfdp_source import (
     DATA,
     EOF_ACK,
@@ -18,7 +16,7 @@ from cfdp_source import (
     nak,
 )
 
-from flight.link.cfdp import ConditionCode, Sender, Settings, crc32c
+from flight.link.cfdp import ConditionCode, FaultHandler, Sender, Settings, crc32c
 from flight.link.cfdp.ack import Ack
 from flight.link.cfdp.codes import DeliveryCode, Directive, FileStatus, TransactionStatus
 from flight.link.cfdp.eof import Eof
@@ -179,7 +177,7 @@ def test_unacceptable_names_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("ids", [(70_000, 2, 7), (1, -1, 7), (1, 2, 2**32)])
 def test_ids_out_of_range_are_refused(ids: tuple[int, int, int]) -> None:
-    with pytest.raises(struct.error):
+    with pytest.raises(OverflowError):
         Sender(*ids, "file.bin", MemoryFile(b""), SETTINGS)
 
 
@@ -194,8 +192,13 @@ def test_ids_out_of_range_are_refused(ids: tuple[int, int, int]) -> None:
         {"nak_delay": -0.1},
         {"retry_limit": -1},
         {"inactivity": 0.0},
+        {"check_interval": 0.0},
+        {"save_octets": 0},
+        {"entity_width": 0},
+        {"sequence_width": 9},
+        {"faults": {ConditionCode.FILE_SIZE_ERROR: FaultHandler.IGNORE}},
     ],
 )
-def test_settings_that_cannot_work_are_refused(values: dict[str, float]) -> None:
+def test_settings_that_cannot_work_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Settings(**values)  # type: ignore[arg-type]

@@ -40,11 +40,12 @@ def transfer(
     assert done.store.files == {"file.bin": octets(size)}
     assert done.store.open_sinks == 0
     assert done.store.discarded == 0
-    assert done.sender.finished
-    assert done.sender.condition is ConditionCode.NO_ERROR
-    assert done.sender.sent == size
-    assert [item.size for item in done.receiver.delivered()] == [size]
-    assert done.receiver.progress() == []
+    assert done.store.commits == ["file.bin"]
+    assert done.sent.delivered
+    assert done.sent.condition is ConditionCode.NO_ERROR
+    assert done.sent.sent == size
+    assert [(item.size, item.delivered) for item in done.far.reports] == [(size, True)]
+    assert done.near.engine.progress() == done.far.engine.progress() == []
     return done
 
 
@@ -78,9 +79,9 @@ def test_without_pdu_crc() -> None:
 
 def test_clean_channel_sends_nothing_twice() -> None:
     done = transfer(300_000, 0.0, "clean")
-    assert done.sender.resent == 0
+    assert done.sent.resent == 0
     # Metadata, data, EOF, ACK of Finished; ACK of EOF and Finished.
-    assert done.receiver.counters["pdus"] == -(-300_000 // SEGMENT) + 3
+    assert done.far.engine.counters["pdus"] == -(-300_000 // SEGMENT) + 3
     assert done.back.octets < 64
 
 
@@ -88,17 +89,17 @@ def test_loss_is_repaired_once() -> None:
     """On a channel that keeps the order, octets sent again equal octets lost."""
     for loss in (0.05, 0.2, 0.4):
         done = transfer(300_000, loss, f"once {loss}")
-        assert done.sender.resent == done.forward.lost_file_octets
+        assert done.sent.resent == done.forward.lost_file_octets
 
 
 def test_reordering_within_the_guard_requests_nothing() -> None:
     calm = replace(SETTINGS, nak_delay=0.035)
     done = transfer(300_000, 0.0, "guard", settings=calm, reorder=0.3)
-    assert done.sender.resent <= SEGMENT * 8  # Only what the EOF overtook.
+    assert done.sent.resent <= SEGMENT * 8  # Only what the EOF overtook.
     hasty = transfer(
         300_000, 0.0, "guard", settings=replace(SETTINGS, nak_delay=0.001), reorder=0.3
     )
-    assert hasty.sender.resent > 10 * max(SEGMENT, done.sender.resent)
+    assert hasty.sent.resent > 10 * max(SEGMENT, done.sent.resent)
 
 
 def storm(receiver_round_trip: float) -> float:
@@ -113,7 +114,7 @@ def storm(receiver_round_trip: float) -> float:
         replace(settings, round_trip=receiver_round_trip),
     ).run(limit=600.0)
     assert done.store.files["file.bin"] == octets(300_000)
-    return done.sender.resent / done.forward.lost_file_octets
+    return done.sent.resent / done.forward.lost_file_octets
 
 
 class Forgetful(Repairs):
@@ -146,7 +147,7 @@ def test_nak_timers_allow_for_the_repair_queue(monkeypatch: pytest.MonkeyPatch) 
         forward, back = Path("f", lose=lose), Path("b")
         done = Transfer(octets(300_000), forward, back, SETTINGS).run(limit=60.0)
         assert done.store.files["file.bin"] == octets(300_000)
-        assert done.sender.resent == done.forward.lost_file_octets
+        assert done.sent.resent == done.forward.lost_file_octets
         return done.back.octets
 
     with_allowance = naks_after_outage()

@@ -13,6 +13,8 @@ from flight.link.cfdp.codes import (
     Reason,
     TransactionStatus,
 )
+from flight.link.cfdp.eof import Eof
+from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.header import Header
 
 _SUBTYPE = {Directive.EOF: 0, Directive.FINISHED: 1}
@@ -58,3 +60,9 @@ class Ack:
         if directive not in _SUBTYPE:
             raise CfdpError(Reason.CODE)
         return cls(header, directive, condition, TransactionStatus(field[1] & 3))
+
+
+def acknowledge(header: Header, pdu: Eof | Finished, status: TransactionStatus) -> bytes:
+    """ACK of a PDU, due every time whatever became of the transaction (4.7.2)."""
+    directive = Directive.EOF if isinstance(pdu, Eof) else Directive.FINISHED
+    return Ack(header, directive, pdu.condition, status).pack()

@@ -23,13 +23,15 @@ class Direction(IntEnum):
 
 @unique
 class Directive(IntEnum):
-    """File directive codes (table 5-4) of the directives used here."""
+    """File directive codes (table 5-4)."""
 
     EOF = 0x04
     FINISHED = 0x05
     ACK = 0x06
     METADATA = 0x07
     NAK = 0x08
+    PROMPT = 0x09
+    KEEP_ALIVE = 0x0C
 
 
 @unique
@@ -50,6 +52,16 @@ class ConditionCode(IntEnum):
     UNSUPPORTED_CHECKSUM_TYPE = 11
     SUSPEND_REQUEST_RECEIVED = 14
     CANCEL_REQUEST_RECEIVED = 15
+
+
+@unique
+class FaultHandler(IntEnum):
+    """What a fault leads to (5.4.4)."""
+
+    CANCEL = 1
+    SUSPEND = 2
+    IGNORE = 3
+    ABANDON = 4
 
 
 @unique
@@ -91,10 +103,13 @@ class ChecksumType(IntEnum):
 
 @unique
 class TlvType(IntEnum):
-    """TLV types (5.4) that this entity writes or interprets."""
+    """TLV types (5.4)."""
 
     FILESTORE_REQUEST = 0x00
     FILESTORE_RESPONSE = 0x01
+    MESSAGE_TO_USER = 0x02
+    FAULT_HANDLER_OVERRIDE = 0x04
+    FLOW_LABEL = 0x05
     ENTITY_ID = 0x06
 
 
@@ -104,7 +119,6 @@ class Reason(StrEnum):
 
     LENGTH = "length"
     VERSION = "version"
-    WIDTH = "width"
     CRC = "crc"
     CRC_ABSENT = "crc_absent"
     MODE = "mode"

@@ -41,7 +41,7 @@ class Eof:
             bytes((Directive.EOF,))
             + _FIXED.pack(self.condition << 4, self.checksum)
             + self.header.fss.pack(self.size)
-            + pack_fault_location(self.fault_location)
+            + pack_fault_location(self.fault_location, self.header.entity_width)
         )
         return self.header.pack(PduType.FILE_DIRECTIVE, self.direction, field)
 

@@ -9,9 +9,12 @@ from flight.link.cfdp.codes import CfdpError, Direction, PduType, Reason
 from flight.link.cfdp.header import Header
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileData:
-    """Octets of the file from `offset` on."""
+    """Octets of the file from `offset` on.
+
+    Not frozen like the other PDUs, since those are slower to make and there are many of these.
+    """
 
     direction: ClassVar[Direction] = Direction.TOWARDS_RECEIVER
 

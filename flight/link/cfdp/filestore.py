@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Protocol
 
 from flight.link.cfdp.checksum import Checksum, crc32c
+from flight.link.cfdp.reports import TransactionId
 
 _BLOCK = 1 << 16
 _MAX_NAME = 255
@@ -21,7 +23,10 @@ class Readable(Protocol):
         """Exactly `n` octets from `offset`; raises `OSError`."""
 
     def checksum(self) -> int:
-        """CRC-32C of the whole file."""
+        """CRC-32C of the whole file; raises `OSError`."""
+
+    def sha256(self) -> bytes:
+        """SHA-256 of the whole file, 32 octets; raises `OSError`."""
 
 
 class StoredFile:
@@ -43,6 +48,10 @@ class StoredFile:
         """CRC-32C of the whole."""
         return crc32c(self._data)
 
+    def sha256(self) -> bytes:
+        """SHA-256 of the whole."""
+        return hashlib.sha256(self._data).digest()
+
 
 class Sink(Protocol):
     """A file under construction; invisible until `commit`. All raise `OSError`."""
@@ -53,8 +62,11 @@ class Sink(Protocol):
     def read(self, offset: int, n: int) -> bytes:
         """Octets written before, at most `n` and at least one."""
 
+    def sync(self) -> None:
+        """Make durable what was written, so that `Filestore.reopen` finds it after a crash."""
+
     def commit(self) -> None:
-        """Deliver the file atomically under its name."""
+        """Deliver the file atomically under its name, durable on return."""
 
     def discard(self) -> None:
         """Forget the file."""
@@ -63,8 +75,17 @@ class Sink(Protocol):
 class Filestore(Protocol):
     """Where received files go."""
 
-    def open(self, name: str, size: int) -> Sink:
-        """Reserve `size` octets for file `name`; raises `OSError` to reject it."""
+    def open(self, name: str, size: int, transaction: TransactionId) -> Sink:
+        """Reserve `size` octets for file `name`; raises `OSError` to reject it.
+
+        What an earlier crash left under this transaction is replaced.
+        """
+
+    def reopen(self, name: str, size: int, transaction: TransactionId) -> Sink | None:
+        """The file under construction as it was synced, None if it is not there; raises `OSError`.
+
+        None means never opened, or already committed or discarded.
+        """
 
 
 def acceptable(name: str) -> bool:

@@ -42,7 +42,7 @@ class Finished:
         field = (
             bytes((Directive.FINISHED, self.condition << 4 | self.delivery << 2 | self.status))
             + b"".join(response.pack() for response in self.responses)
-            + pack_fault_location(self.fault_location)
+            + pack_fault_location(self.fault_location, self.header.entity_width)
         )
         return self.header.pack(PduType.FILE_DIRECTIVE, self.direction, field)
 

@@ -1,104 +1,137 @@
-"""Fixed PDU header with entity ids of 2 and sequence numbers of 4 octets (727.0-B-5, 5.1)."""
+"""Fixed PDU header with ids of 1 to 8 octets (727.0-B-5, 5.1)."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from flight.link.cfdp.codes import CfdpError, Direction, PduType, Reason
 from flight.link.fecf import crc16
 
-LENGTH = 12
 CRC_LENGTH = 2
 MAX_DATA_FIELD = 0xFFFF
+WIDEST = 8
 
-_FIXED = struct.Struct(">BHBHIH")
+_FIXED = 4
+_LENGTH_FIELD = struct.Struct(">H")
 _VERSION = 1
-_WIDTHS = 0x13
-_WIDTH_BITS = 0x77
 _SEGMENT_METADATA = 0x08
+_DATA = 0x10
 _TOWARDS_SENDER = 0x08
 _UNACKNOWLEDGED = 0x04
 _CRC = 0x02
 _LARGE = 0x01
 _SMALL_FSS = struct.Struct(">I")
 _LARGE_FSS = struct.Struct(">Q")
+_HEADERS = 1024
+"""Parsed headers kept: PDUs of one kind and transaction have the same but for the length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What all PDUs of one transaction have in common."""
+    """What all PDUs of one transaction have in common; widths in octets."""
 
     source: int
     destination: int
     transaction: int
     large: bool = False
     crc: bool = True
+    acknowledged: bool = True
+    entity_width: int = 2
+    sequence_width: int = 4
 
     @property
     def fss(self) -> struct.Struct:
         """Codec of one file size sensitive field: 4 octets, or 8 with the large file flag."""
         return _LARGE_FSS if self.large else _SMALL_FSS
 
-    def pack(self, kind: PduType, direction: Direction, field: bytes) -> bytes:
-        """The PDU with data field `field`, CRC appended when the CRC flag is on (4.1.3.2)."""
-        flags = _VERSION << 5 | kind << 4 | direction << 3 | self.crc << 1 | self.large
-        length = len(field) + CRC_LENGTH * self.crc
-        pdu = (
-            _FIXED.pack(flags, length, _WIDTHS, self.source, self.transaction, self.destination)
-            + field
+    @property
+    def length(self) -> int:
+        """Octets of the packed header."""
+        return _FIXED + 2 * self.entity_width + self.sequence_width
+
+    def packer(self, kind: PduType, direction: Direction) -> Callable[[bytes], bytes]:
+        """Function that makes PDUs of data fields, CRC appended when the CRC flag is on (4.1.3.2).
+
+        Raises `OverflowError` for ids wider than their fields.
+        """
+        flags = _VERSION << 5 | kind << 4 | direction << 3
+        flags |= (not self.acknowledged) << 2 | self.crc << 1 | self.large
+        first = bytes((flags,))
+        ids = (
+            bytes(((self.entity_width - 1) << 4 | (self.sequence_width - 1),))
+            + self.source.to_bytes(self.entity_width, "big")
+            + self.transaction.to_bytes(self.sequence_width, "big")
+            + self.destination.to_bytes(self.entity_width, "big")
         )
-        return pdu + crc16(pdu).to_bytes(CRC_LENGTH, "big") if self.crc else pdu
+        length, crc = _LENGTH_FIELD.pack, self.crc
+
+        def pack(field: bytes) -> bytes:
+            if not crc:
+                return first + length(len(field)) + ids + field
+            pdu = first + length(len(field) + CRC_LENGTH) + ids + field
+            return pdu + length(crc16(pdu))
+
+        return pack
+
+    def pack(self, kind: PduType, direction: Direction, field: bytes) -> bytes:
+        """The PDU with data field `field`."""
+        return self.packer(kind, direction)(field)
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
-    """A PDU whose header, length and CRC are verified and whose data field is not yet read."""
+class Kind(NamedTuple):
+    """What the header says: whether file data or a directive follow, and the direction."""
 
     header: Header
-    kind: PduType
+    data: bool
     direction: Direction
-    field: bytes
 
 
-def unpack(raw: bytes, require_crc: bool) -> Unpacked:
+def unpack(raw: bytes, require_crc: bool) -> tuple[Kind, bytes]:
     """Header and data field of `raw`; octets missing or left over are refused as bad length.
 
     Raises `CfdpError`.
     """
-    if len(raw) < LENGTH:
+    if len(raw) < _FIXED:
         raise CfdpError(Reason.LENGTH)
-    flags, length, widths, source, transaction, destination = _FIXED.unpack_from(raw)
+    flags, widths = raw[0], raw[3]
     if flags >> 5 != _VERSION:
         raise CfdpError(Reason.VERSION)
-    if widths & _WIDTH_BITS != _WIDTHS:
-        raise CfdpError(Reason.WIDTH)
-    if len(raw) != LENGTH + length:
+    start = _FIXED + 2 * ((widths >> 4 & 7) + 1) + (widths & 7) + 1
+    length = raw[1] << 8 | raw[2]
+    if len(raw) != start + length:
         raise CfdpError(Reason.LENGTH)
-    crc = bool(flags & _CRC)
-    _verify(raw, length, crc, require_crc)
-    if flags & _UNACKNOWLEDGED:
-        raise CfdpError(Reason.MODE)
-    kind = PduType.FILE_DATA if flags & 0x10 else PduType.FILE_DIRECTIVE
-    if kind is PduType.FILE_DATA and widths & _SEGMENT_METADATA:
+    if flags & _CRC:
+        if length < CRC_LENGTH:
+            raise CfdpError(Reason.LENGTH)
+        if crc16(raw) != 0:
+            raise CfdpError(Reason.CRC)
+    elif require_crc:
+        raise CfdpError(Reason.CRC_ABSENT)
+    if flags & _DATA and widths & _SEGMENT_METADATA:
         raise CfdpError(Reason.SEGMENT_METADATA)
-    return Unpacked(
-        Header(source, destination, transaction, bool(flags & _LARGE), crc),
-        kind,
-        Direction.TOWARDS_SENDER if flags & _TOWARDS_SENDER else Direction.TOWARDS_RECEIVER,
-        raw[LENGTH:-CRC_LENGTH] if crc else raw[LENGTH:],
+    return _kind(flags, raw[3:start]), raw[start:-CRC_LENGTH] if flags & _CRC else raw[start:]
+
+
+@lru_cache(_HEADERS)
+def _kind(flags: int, ids: bytes) -> Kind:
+    """Header of its flags and of its octets from the widths on."""
+    entity, sequence = (ids[0] >> 4 & 7) + 1, (ids[0] & 7) + 1
+    direction = Direction.TOWARDS_SENDER if flags & _TOWARDS_SENDER else Direction.TOWARDS_RECEIVER
+    header = Header(
+        int.from_bytes(ids[1 : 1 + entity], "big"),
+        int.from_bytes(ids[1 + entity + sequence :], "big"),
+        int.from_bytes(ids[1 + entity : 1 + entity + sequence], "big"),
+        bool(flags & _LARGE),
+        bool(flags & _CRC),
+        not flags & _UNACKNOWLEDGED,
+        entity,
+        sequence,
     )
-
-
-def _verify(raw: bytes, length: int, crc: bool, require_crc: bool) -> None:
-    """Refuse a PDU whose CRC is wrong, or absent although it is required."""
-    if not crc:
-        if require_crc:
-            raise CfdpError(Reason.CRC_ABSENT)
-    elif length < CRC_LENGTH:
-        raise CfdpError(Reason.LENGTH)
-    elif crc16(raw) != 0:
-        raise CfdpError(Reason.CRC)
+    return Kind(header, bool(flags & _DATA), direction)
 
 
 def towards_sender(raw: bytes) -> bool:

@@ -98,8 +98,10 @@ class Missing:
     def arrived(self, start: int, end: int) -> None:
         """Octets [start, end) arrived for the first time."""
         self.rounds = 0
-        self._due.remove(start, end)
-        self._waiting.remove(start, end)
+        if self._due.total:
+            self._due.remove(start, end)
+        if self._waiting.total:
+            self._waiting.remove(start, end)
 
     def hurry(self) -> None:
         """The EOF arrived: what is missing now is asked for without guard and distance."""
@@ -109,8 +111,20 @@ class Missing:
         while self._fresh:
             self._ripen(*self._fresh.popleft()[1:])
 
+    def prompt(self) -> None:
+        """The sender asks for a NAK: all that is missing is due, also what was asked for."""
+        self._fresh.clear()
+        self._asked.clear()
+        for start, end in self._waiting.take(len(self._waiting)):
+            self._due.add(start, end)
+        if self._metadata_at < inf:
+            self._metadata_at = -inf
+        self._left_over, self._last = False, -inf
+
     def requests(self, now: float) -> list[Batch]:
         """Requests to send at `now`, one tuple per NAK PDU."""
+        if self._metadata_at == inf and not (self._asked or self._fresh or self._due.total):
+            return []
         self._expire(now)
         metadata = now >= self._metadata_at
         ranges: list[Range] = []

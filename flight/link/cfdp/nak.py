@@ -7,7 +7,7 @@ from itertools import chain
 from typing import ClassVar
 
 from flight.link.cfdp.codes import CfdpError, Direction, Directive, PduType, Reason
-from flight.link.cfdp.header import CRC_LENGTH, LENGTH, Header
+from flight.link.cfdp.header import CRC_LENGTH, Header
 
 METADATA = (0, 0)
 
@@ -44,5 +44,12 @@ class Nak:
 def capacity(octets: int, header: Header) -> int:
     """Requests that fit into one PDU of at most `octets` octets, at least one."""
     width = 2 * header.fss.size
-    fixed = LENGTH + 1 + width + (CRC_LENGTH if header.crc else 0)
+    fixed = header.length + 1 + width + (CRC_LENGTH if header.crc else 0)
     return max(1, (octets - fixed) // width)
+
+
+def pack_request(header: Header, requests: tuple[tuple[int, int], ...]) -> bytes:
+    """NAK PDU of `requests` in order, whose scope is what they span."""
+    data = [request for request in requests if request != METADATA]
+    scope = (data[0][0], data[-1][1]) if data else METADATA
+    return Nak(header, *scope, requests).pack()

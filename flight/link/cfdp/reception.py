@@ -1,46 +1,41 @@
-"""Receiving entity of one transaction in acknowledged mode (727.0-B-5, 4.6.1.2, 4.6.4, 4.7)."""
+"""Receiving entity of one transaction, class 1 or 2 (727.0-B-5, 4.6.1.2, 4.6.3, 4.6.4, 4.7)."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
 
-from flight.link.cfdp.ack import Ack
-from flight.link.cfdp.checksum import SUPPORTED
-from flight.link.cfdp.codes import (
-    ConditionCode,
-    DeliveryCode,
-    Directive,
-    FileStatus,
-    TransactionStatus,
-)
+from flight.link.cfdp.ack import Ack, acknowledge
+from flight.link.cfdp.codes import ConditionCode, FaultHandler, TransactionStatus
 from flight.link.cfdp.eof import Eof
 from flight.link.cfdp.filedata import FileData
-from flight.link.cfdp.filestore import Filestore, Sink, acceptable, stored_checksum
+from flight.link.cfdp.filestore import Filestore
 from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.header import Header
+from flight.link.cfdp.intake import GOOD, Intake
+from flight.link.cfdp.keepalive import KeepAlive
 from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.missing import Missing
-from flight.link.cfdp.nak import METADATA, Nak
+from flight.link.cfdp.nak import Nak, pack_request
+from flight.link.cfdp.outcome import Outcome
 from flight.link.cfdp.pdu import Pdu
-from flight.link.cfdp.reports import Delivery, Progress
-from flight.link.cfdp.segments import Segments
-from flight.link.cfdp.settings import TIMER_MARGIN, Settings
-
-HELD = 1 << 17
-"""File octets kept in memory while the metadata is missing."""
-
-RANGES = 1 << 16
-"""Disjoint ranges of received octets that are kept track of, per transaction."""
-
-_WITHOUT_LOCATION = (ConditionCode.NO_ERROR, ConditionCode.UNSUPPORTED_CHECKSUM_TYPE)
+from flight.link.cfdp.prompt import Prompt
+from flight.link.cfdp.reports import TransactionId
+from flight.link.cfdp.settings import Settings
+from flight.link.cfdp.stopwatch import Stopwatch
 
 
 class Reception:
     """One file on its way in, until its Finished PDU is acknowledged.
 
-    Any fault but inactivity ends the transaction: the sink is discarded and the Finished PDU
-    carries the condition. Inactivity is counted and the transaction kept, because out of view
-    every peer is silent; only the repetition of the Finished PDU ends with it.
+    Faults of the file end the transaction: the sink is discarded and the Finished PDU carries the
+    condition. Faults of the peer lead to what the settings say; inactivity is merely counted
+    unless they say otherwise, because out of view every peer is silent, but it ends the repetition
+    of the Finished PDU, and a reception in class 1, which nobody else would end.
+
+    `keep` makes the state durable before the file is committed; `changed` asks for it.
     """
 
     def __init__(
@@ -49,241 +44,248 @@ class Reception:
         filestore: Filestore,
         settings: Settings,
         counters: Counter[str],
+        keep: Callable[[Reception], None],
         now: float,
     ) -> None:
-        self.header = Header(
-            header.source, header.destination, header.transaction, header.large, settings.crc
-        )
-        self.finished: Finished | None = None
-        self.delivery: Delivery | None = None
-        self.closed = False
-        self.heard = now
-        self._filestore = filestore
-        self._settings = settings
+        self.header = replace(header, crc=settings.crc)
+        self.id = TransactionId(header.source, header.transaction)
+        self.intake = Intake(self.id, filestore, settings.segment, counters)
+        self.outcome = Outcome(self.header, settings)
+        self.changed = self.reported = self.told = False
+        self.heard = self.saved = now
+        self.settings = settings
         self._counters = counters
-        self._metadata: Metadata | None = None
-        self._eof: Eof | None = None
-        self._sink: Sink | None = None
-        self._received = Segments()
-        self._held: list[tuple[int, bytes]] = []
-        self._end = 0
+        self._keep = keep
         self._missing = Missing(self.header, settings)
-        self._missing.lost_metadata(now)
-        self._naks = 0
+        if header.acknowledged:
+            self._missing.lost_metadata(now)
+        self._watch = Stopwatch()
         self._inactive_at = now + settings.inactivity
-        self._finish_at = now
-        self._finish_retries = 0
+        self._keep_alive_at = inf
+        if settings.keep_alive and header.acknowledged:
+            self._keep_alive_at = now + settings.keep_alive
+        self._check_at = inf
+        self._checks = 0
+
+    @property
+    def finished(self) -> Finished | None:
+        """The Finished PDU, once the file is delivered or given up."""
+        return self.outcome.finished
+
+    @property
+    def suspended(self) -> bool:
+        """Whether timers stand still and only acknowledgements leave."""
+        return self._watch.stopped
+
+    def suspend(self, now: float) -> None:
+        """Suspend.request."""
+        self._watch.stop(now)
+        self.changed = True
+
+    def resume(self, now: float) -> None:
+        """Resume.request; a fault that suspended the transaction is given another chance."""
+        self._watch.go(now)
+        self._missing.rounds = self._checks = 0
+        self.outcome.renew()
+        self._inactive_at = self._watch.read(now) + self.settings.inactivity
+        self.changed = True
+
+    def cancel(self, condition: ConditionCode = ConditionCode.CANCEL_REQUEST_RECEIVED) -> None:
+        """Cancel.request (4.11.2)."""
+        if self.finished is None:
+            self._fail(condition)
+
+    def abandon(self, condition: ConditionCode = ConditionCode.INACTIVITY_DETECTED) -> None:
+        """Give the transaction up without a word to the peer."""
+        self.cancel(condition)
+        self.outcome.closed = True
 
     def receive(self, pdu: Pdu, now: float) -> list[bytes]:
         """Take one PDU of this transaction and return the PDUs to answer."""
         self.heard = now
-        self._inactive_at = now + self._settings.inactivity
-        answers: list[bytes] = []
-        if isinstance(pdu, Eof):
-            answers.append(acknowledge(self.header, pdu, TransactionStatus.ACTIVE))
-        if self.finished is not None:
-            self._on_finishing(pdu)
-        else:
+        now = self._watch.read(now)
+        self._inactive_at = now + self.settings.inactivity
+        answers = self._answers(pdu)
+        if self.finished is None:
             self._on_open(pdu, now)
+        elif isinstance(pdu, Ack):
+            self.outcome.closed = True
+        elif not isinstance(pdu, Eof):
+            self._counters["late"] += 1
         return answers + self._outgoing(now)
 
     def tick(self, now: float) -> list[bytes]:
         """Run the timers that are due."""
-        if now >= self._inactive_at:
-            self._inactive_at = now + self._settings.inactivity
-            self._counters["inactivity_detected"] += 1
-            self.closed = self.finished is not None
-        return self._outgoing(now)
+        time = self._watch.read(now)
+        if not self._watch.stopped:
+            if time >= self._inactive_at:
+                self._on_inactivity(time, now)
+            if time >= self._check_at:
+                self._on_check(time, now)
+            if 0 < self.settings.retry_limit < self._missing.rounds and self.finished is None:
+                self._fault(ConditionCode.NAK_LIMIT_REACHED, now)
+            if self.outcome.exhausted(time):
+                self._counters["positive_ack_limit_reached"] += 1
+                self._fault(ConditionCode.POSITIVE_ACK_LIMIT_REACHED, now)
+        self._complete(time)
+        return self._outgoing(time)
 
     def next_time(self) -> float:
         """When `tick` must be called next."""
-        waits = self._missing.next_time() if self.finished is None else self._finish_at
-        return min(waits, self._inactive_at)
+        if self.finished is None and self.intake.whole:
+            return self.heard
+        if self._watch.stopped:
+            return inf
+        if self.finished is not None:
+            waits = self.outcome.due
+        else:
+            waits = min(self._missing.next_time(), self._keep_alive_at, self._check_at)
+        return max(self.heard, self._watch.real(min(waits, self._inactive_at)))
 
-    def abandon(self) -> None:
-        """Give the transaction up without a word to the peer."""
-        self._fail(ConditionCode.INACTIVITY_DETECTED, FileStatus.DISCARDED_DELIBERATELY)
+    def restored(self, now: float) -> None:
+        """Ask for what is missing, after the intake was put back."""
+        intake = self.intake
+        if self.finished is not None:
+            return
+        if intake.metadata is not None:
+            self._missing.found_metadata()
+        for start, end in intake.assembly.received.gaps(0, intake.assembly.end):
+            self._lost(start, end, now)
+        if intake.eof is not None:
+            self._ends(intake.eof.size, now)
 
-    def progress(self) -> Progress:
-        """State of the transfer."""
-        name = self._metadata.destination_name if self._metadata else ""
-        size = self._size() or 0
-        return Progress(name, self.header.transaction, size, self._received.total, self._naks)
+    def deliver(self) -> None:
+        """The file was committed."""
+        self.outcome.delivered()
+        self._conclude(GOOD)
 
-    def _size(self) -> int | None:
-        """File size, from whichever of metadata and EOF is known."""
-        known = self._metadata or self._eof
-        return known.size if known else None
-
-    def _on_finishing(self, pdu: Pdu) -> None:
-        if isinstance(pdu, Ack):
-            self.closed = True
-        elif not isinstance(pdu, Eof):
-            self._counters["late"] += 1
+    def _answers(self, pdu: Pdu) -> list[bytes]:
+        """What is answered whatever the state."""
+        if isinstance(pdu, Eof) and self.header.acknowledged:
+            return [acknowledge(self.header, pdu, TransactionStatus.ACTIVE)]
+        if isinstance(pdu, Prompt) and self.finished is None:
+            if pdu.keep_alive:
+                return [self._keep_alive()]
+            self._missing.prompt()
+            if self._missing.next_time() == inf:
+                return [Nak(self.header, 0, self.intake.assembly.end, ()).pack()]
+        return []
 
     def _on_open(self, pdu: Pdu, now: float) -> None:
-        """Take a PDU; storage that fails rejects the file."""
-        try:
-            if isinstance(pdu, FileData):
-                self._on_data(pdu, now)
-            elif isinstance(pdu, Metadata):
-                self._on_metadata(pdu)
-            elif isinstance(pdu, Eof):
-                self._on_eof(pdu, now)
-            else:
-                self._counters["unexpected"] += 1
-            if self.finished is None:
-                self._complete()
-        except OSError:
-            self._reject()
+        if isinstance(pdu, FileData):
+            self._on_data(pdu, now)
+        elif isinstance(pdu, Metadata):
+            self._on_metadata(pdu)
+        elif isinstance(pdu, Eof):
+            self._on_eof(pdu, now)
+        elif not isinstance(pdu, Prompt):
+            self._counters["unexpected"] += 1
+        self._complete(now)
 
     def _on_metadata(self, pdu: Metadata) -> None:
-        if self._metadata is not None:
-            if pdu == self._metadata:
-                self._counters["duplicate"] += 1
-            else:
-                self._fail(ConditionCode.INVALID_FILE_STRUCTURE)
-            return
-        self._metadata = pdu
+        self.changed |= self.intake.metadata is None
         self._missing.found_metadata()
-        if pdu.checksum_type not in SUPPORTED:
-            self._fail(ConditionCode.UNSUPPORTED_CHECKSUM_TYPE)
-        elif (self._eof is not None and self._eof.size != pdu.size) or self._end > pdu.size:
-            self._fail(ConditionCode.FILE_SIZE_ERROR)
-        elif not acceptable(pdu.destination_name):
-            self._reject()
-        else:
-            self._sink = self._filestore.open(pdu.destination_name, pdu.size)
-            for offset, data in self._held:
-                self._sink.write(offset, data)
-            self._held.clear()
+        condition = self.intake.on_metadata(pdu)
+        if condition is not GOOD:
+            self._fail(condition)
 
     def _on_data(self, pdu: FileData, now: float) -> None:
-        """Store the octets that are new; the first to arrive win."""
-        start, end = pdu.offset, pdu.offset + len(pdu.data)
-        size = self._size()
-        if size is not None and end > size:
-            self._fail(ConditionCode.FILE_SIZE_ERROR)
-            return
-        if self._overflows(start, end):
-            self._counters["overflow"] += 1
-            return
+        before = self.intake.assembly.end
+        condition, fresh = self.intake.on_data(pdu)
         self._missing.observe(len(pdu.data), now)
-        pieces = self._received.add(start, end)
-        if not pieces:
-            self._counters["duplicate"] += 1
-        for begin, stop in pieces:
-            self._missing.arrived(begin, stop)
-            self._store(begin, pdu.data[begin - start : stop - start])
-        self._extend(start, end, now)
-
-    def _overflows(self, start: int, end: int) -> bool:
-        """Whether data exceeds a bound of memory; dropped here, it is asked for later."""
-        if self._sink is None:
-            held = self._received.total + end - start
-            return held > HELD or len(self._held) * self._settings.segment > HELD
-        isolated = [(start - 1, end + 1)]
-        return len(self._received) >= RANGES and self._received.gaps(*isolated[0]) == isolated
-
-    def _store(self, offset: int, data: bytes) -> None:
-        if self._sink is None:
-            self._held.append((offset, data))
-        else:
-            self._sink.write(offset, data)
-
-    def _extend(self, start: int, end: int, now: float) -> None:
-        """Move the highest octet seen to `end`; what it skips is a gap."""
-        if start > self._end:
-            self._missing.lost(self._end, start, now)
-        self._end = max(self._end, end)
+        for start, end in fresh:
+            self._missing.arrived(start, end)
+            if start > before:
+                self._lost(before, start, now)
+        if condition is not GOOD:
+            self._fail(condition)
 
     def _on_eof(self, pdu: Eof, now: float) -> None:
         if pdu.condition is not ConditionCode.NO_ERROR:
-            self._fail(pdu.condition, location=self.header.source)
-        elif self._eof is not None:
-            if (pdu.checksum, pdu.size) != (self._eof.checksum, self._eof.size):
-                self._fail(ConditionCode.INVALID_FILE_STRUCTURE)
-        elif self._end > pdu.size or (self._metadata and self._metadata.size != pdu.size):
-            self._fail(ConditionCode.FILE_SIZE_ERROR)
-        else:
-            self._eof = pdu
-            self._extend(pdu.size, pdu.size, now)
+            self._fail(pdu.condition, by_sender=True)
+            return
+        first = self.intake.eof is None
+        condition = self.intake.on_eof(pdu)
+        if condition is not GOOD:
+            self._fail(condition)
+        elif first:
+            self.changed = True
+            self._ends(pdu.size, now)
+
+    def _ends(self, size: int, now: float) -> None:
+        """All was sent once: ask for the rest at once, or wait for what is late."""
+        self._lost(self.intake.assembly.end, size, now)
+        self._keep_alive_at = inf
+        if self.header.acknowledged:
             self._missing.hurry()
+        else:
+            self._check_at = now + self.settings.check_interval
 
-    def _complete(self) -> None:
+    def _lost(self, start: int, end: int, now: float) -> None:
+        if self.header.acknowledged and start < end:
+            self._missing.lost(start, end, now)
+
+    def _complete(self, now: float) -> None:
         """Verify and commit the file once all of it is there."""
-        metadata, eof, sink = self._metadata, self._eof, self._sink
-        if metadata is None or eof is None or sink is None or self._received.total < eof.size:
-            return
-        if stored_checksum(metadata.checksum_type, sink, metadata.size) != eof.checksum:
-            self._fail(ConditionCode.FILE_CHECKSUM_FAILURE)
-            return
-        sink.commit()
-        self._sink = None
-        source, transaction = self.header.source, self.header.transaction
-        self.delivery = Delivery(metadata.destination_name, source, transaction, metadata.size)
-        self._finish(ConditionCode.NO_ERROR, DeliveryCode.DATA_COMPLETE, FileStatus.RETAINED, None)
+        if self.finished is None and self.intake.whole:
+            condition = self.intake.complete(lambda: self._keep(self))
+            if condition is GOOD:
+                self.deliver()
+            elif condition is not None:
+                self._fail(condition)
 
-    def _reject(self) -> None:
-        self._fail(ConditionCode.FILESTORE_REJECTION, FileStatus.DISCARDED_FILESTORE_REJECTION)
+    def _on_inactivity(self, time: float, now: float) -> None:
+        self._inactive_at = time + self.settings.inactivity
+        self._counters["inactivity_detected"] += 1
+        if self.finished is not None:
+            self.outcome.closed = True
+        else:
+            self._fault(ConditionCode.INACTIVITY_DETECTED, now)
 
-    def _fail(
-        self,
-        condition: ConditionCode,
-        status: FileStatus = FileStatus.DISCARDED_DELIBERATELY,
-        location: int | None = None,
-    ) -> None:
+    def _on_check(self, time: float, now: float) -> None:
+        """Class 1: data may still be late."""
+        self._check_at = time + self.settings.check_interval
+        self._checks += 1
+        if self.finished is None and 0 < self.settings.check_limit < self._checks:
+            self._fault(ConditionCode.CHECK_LIMIT_REACHED, now)
+
+    def _fault(self, condition: ConditionCode, now: float) -> None:
+        """Do what the settings say of a fault of the peer (4.8)."""
+        handler = self.settings.handler(condition)
+        hopeless = condition is ConditionCode.INACTIVITY_DETECTED and not self.header.acknowledged
+        if handler is FaultHandler.SUSPEND:
+            self.suspend(now)
+        elif handler is FaultHandler.IGNORE and not hopeless:
+            self._missing.rounds = self._checks = 0
+            self.outcome.renew()
+        elif handler is FaultHandler.ABANDON or self.finished is not None:
+            self.abandon(condition)
+        else:
+            self._fail(condition)
+
+    def _fail(self, condition: ConditionCode, *, by_sender: bool = False) -> None:
         """Notice of cancellation (4.11): discard the file and report `condition`."""
-        sink, self._sink = self._sink, None
-        self._held.clear()
-        if sink is not None:
-            try:
-                sink.discard()
-            except OSError:
-                self._counters["discard_failed"] += 1
-        if condition in _WITHOUT_LOCATION:
-            location = None
-        elif location is None:
-            location = self.header.destination
-        self._finish(condition, DeliveryCode.DATA_INCOMPLETE, status, location)
+        self.intake.discard()
+        self.outcome.failed(condition, by_sender)
+        self._conclude(condition)
 
-    def _finish(
-        self,
-        condition: ConditionCode,
-        delivery: DeliveryCode,
-        status: FileStatus,
-        location: int | None,
-    ) -> None:
-        self.finished = Finished(self.header, condition, delivery, status, location)
+    def _conclude(self, condition: ConditionCode) -> None:
         self._counters[f"finished_{condition.name.lower()}"] += 1
+        self.changed = True
 
     def _outgoing(self, now: float) -> list[bytes]:
-        """The Finished PDU or the NAK PDUs that are due."""
-        limit = self._settings.retry_limit
-        if self.finished is None and 0 < limit < self._missing.rounds:
-            self._fail(ConditionCode.NAK_LIMIT_REACHED)
-        if self.finished is None:
-            return self._requests(now)
-        if self.closed or now < self._finish_at:
+        """The Finished, Keep Alive and NAK PDUs that are due."""
+        if self._watch.stopped:
             return []
-        if 0 < limit < self._finish_retries:
-            self._counters["positive_ack_limit_reached"] += 1
-            self.closed = True
-            return []
-        self._finish_retries += 1
-        self._finish_at = now + TIMER_MARGIN * self._settings.round_trip + self._settings.nak_delay
-        return [self.finished.pack()]
-
-    def _requests(self, now: float) -> list[bytes]:
-        pdus = []
-        for batch in self._missing.requests(now):
-            data = [request for request in batch if request != METADATA]
-            scope = (data[0][0], data[-1][1]) if data else METADATA
-            pdus.append(Nak(self.header, *scope, batch).pack())
-        self._naks += len(pdus)
+        if self.finished is not None:
+            metadata = self.intake.metadata
+            return self.outcome.take(now, metadata is not None and metadata.closure_requested)
+        pdus = [pack_request(self.header, batch) for batch in self._missing.requests(now)]
+        self._counters["naks"] += len(pdus)
+        if now >= self._keep_alive_at:
+            self._keep_alive_at = now + self.settings.keep_alive
+            pdus.append(self._keep_alive())
         return pdus
 
-
-def acknowledge(header: Header, eof: Eof, status: TransactionStatus) -> bytes:
-    """ACK of an EOF, due for every EOF whatever became of the transaction (4.7.2)."""
-    return Ack(header, Directive.EOF, eof.condition, status).pack()
+    def _keep_alive(self) -> bytes:
+        return KeepAlive(self.header, self.intake.assembly.end).pack()

@@ -16,7 +16,7 @@ class Repairs:
 
     def __init__(self, round_trip: float, segment: int) -> None:
         self._round_trip = round_trip
-        self._segment = segment
+        self.segment = segment
         self._pending = Segments()
         self._in_flight = Segments()
         self._arrivals: deque[tuple[float, int, int]] = deque()
@@ -33,15 +33,16 @@ class Repairs:
             self._pending.add(begin, stop)
 
     def take(self, now: float) -> Range | None:
-        """Next range to send, within one segment of the first transmission.
+        """Next range to send, one segment at most.
 
-        The cut at segment boundaries gives a receiver the very PDUs it missed.
+        A range that was lost begins where a PDU began: the cuts are those of the first time, as
+        long as the segment is what it was.
         """
         first = self._pending.first()
         if first is None:
             return None
         start = first[0]
-        end = min(first[1], (start // self._segment + 1) * self._segment)
+        end = min(first[1], start + self.segment)
         self._pending.remove(start, end)
         self._in_flight.add(start, end)
         self._arrivals.append((now + self._round_trip, start, end))

@@ -32,7 +32,12 @@ class Segments:
         if start >= end:
             return []
         starts, ends = self._starts, self._ends
-        if starts and start == ends[-1]:
+        if not starts or start > ends[-1]:
+            starts.append(start)
+            ends.append(end)
+            self.total += end - start
+            return [(start, end)]
+        if start == ends[-1]:
             ends[-1] = end
             self.total += end - start
             return [(start, end)]
@@ -80,6 +85,13 @@ class Segments:
         if start < end:
             absent.append((start, end))
         return absent
+
+    def within(self, start: int, end: int) -> list[Range]:
+        """Parts of [start, end) that are present."""
+        first = bisect_right(self._ends, start)
+        last = bisect_left(self._starts, end)
+        touched = zip(self._starts[first:last], self._ends[first:last], strict=True)
+        return [(max(start, begin), min(end, stop)) for begin, stop in touched]
 
     def take(self, count: int) -> list[Range]:
         """Remove and return the lowest `count` ranges."""

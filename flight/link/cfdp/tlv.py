@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flight.link.cfdp.codes import CfdpError, Reason, TlvType
 
-_ENTITY_WIDTH = 2
+_MOST_ENTITY_OCTETS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,15 @@ def unpack_tlvs(field: bytes) -> tuple[Tlv, ...]:
     return tuple(found)
 
 
-def pack_fault_location(entity: int | None) -> bytes:
-    """Entity at which a transaction was cancelled, or nothing (5.4.6)."""
+def pack_fault_location(entity: int | None, width: int) -> bytes:
+    """Entity at which a transaction was cancelled, in `width` octets, or nothing (5.4.6)."""
     if entity is None:
         return b""
-    return Tlv(TlvType.ENTITY_ID, entity.to_bytes(_ENTITY_WIDTH, "big")).pack()
+    return Tlv(TlvType.ENTITY_ID, entity.to_bytes(width, "big")).pack()
 
 
 def fault_location(tlv: Tlv) -> int:
-    """Entity id of a fault location of 2 octets; raises `CfdpError`."""
-    if tlv.kind != TlvType.ENTITY_ID or len(tlv.value) != _ENTITY_WIDTH:
+    """Entity id of a fault location; raises `CfdpError`."""
+    if tlv.kind != TlvType.ENTITY_ID or not 1 <= len(tlv.value) <= _MOST_ENTITY_OCTETS:
         raise CfdpError(Reason.TLV)
     return int.from_bytes(tlv.value, "big")
