@@ -63,6 +63,7 @@ def _keys(value: Any) -> bool:
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_whole(MOST_SEED), f"a whole number from 0 to {MOST_SEED}"),
     "link.spacecraft": (_whole(1023), "a whole number from 0 to 1023"),
+    "link.keys": (_path, "a folder of keys"),
     "link.space.listen": (_endpoint, "HOST:PORT"),
     "link.space.peer": (_endpoint, "HOST:PORT"),
     "executor.payload": (_path, "a folder"),
@@ -79,6 +80,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 _OPTIONAL = {
     "seed",
+    "link.keys",
     "executor.canary.program",
     "executor.canary.scene",
     "governor.levels",
@@ -111,6 +113,8 @@ def load(path: Path) -> dict[str, Any]:
     base = path.resolve().parent
     for service, field in (("executor", "payload"), ("inference", "models")):
         settings[service][field] = str(base / settings[service][field])
+    if "keys" in settings["link"]:
+        settings["link"]["keys"] = str(base / settings["link"]["keys"])
     radiation = settings.setdefault("radiation", {})
     if len(radiation) == 1:
         raise ConfigError(f"{path}: radiation needs both tle and flux, or neither")

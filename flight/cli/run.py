@@ -27,6 +27,12 @@ def run_arguments(parser: Parser) -> None:
     parser.add_argument("--config", type=Path, help="node.toml (default: the one shipped)")
     parser.add_argument("--listen", type=_endpoint, help="HOST:PORT for telecommand frames")
     parser.add_argument("--peer", type=_endpoint, help="HOST:PORT that telemetry frames go to")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="keys of the link")
+    parser.add_argument(
+        "--insecure-dev",
+        action="store_true",
+        help="fly without keys: anybody may command the node; for development only",
+    )
     parser.add_argument("--seed", type=seed, help="seed of all randomness on board")
     parser.add_argument(
         "--allow-injection",
@@ -56,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from flight.runtime.directory import DirectoryInUse
 
     settings = _settings(options)
+    _require_keys(options, settings["link"])
     _require_crc(allow_slow=options.allow_slow_crc)
     number = settings.get("seed", 1) if options.seed is None else options.seed
     try:
@@ -81,6 +88,26 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
             getattr(options, field) or settings["link"]["space"][field]
         )
     return settings
+
+
+def _require_keys(options: argparse.Namespace, link: dict[str, Any]) -> None:
+    from flight.link.sdls.folder import KeyFolderError, check
+
+    if options.insecure_dev:
+        if options.keys is not None:
+            raise Stop(Exit.USAGE, "--keys and --insecure-dev exclude each other")
+        link.pop("keys", None)
+        link["insecure"] = True
+        return
+    if options.keys is not None:
+        link["keys"] = str(options.keys.absolute())
+    if "keys" not in link:
+        hint = "--keys DIR or [link] keys (ground key init makes them), or --insecure-dev"
+        raise Stop(Exit.USAGE, f"no keys for the link: {hint}")
+    try:
+        check(Path(link["keys"]))
+    except KeyFolderError as error:
+        raise Stop(Exit.CHECK_FAILED, f"refused: {error}") from error
 
 
 def _require_crc(*, allow_slow: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flight.link import fecf
 from flight.link.errors import Fault, LinkError, require
+from flight.link.sdls.linkend import LinkEnd
 
 MAX_SIZE = 1024
 OVERHEAD = 8  # header 5, segment header 1, FECF 2
@@ -47,29 +48,49 @@ class TcFrame:
     bypass: bool = False
     control: bool = False
 
-    def pack(self) -> bytes:
-        """Octets with FECF. Raises LinkError when a field does not fit."""
+    def size(self, security: LinkEnd | None = None) -> int:
+        """Octets of the frame, protected or not; control commands always go in clear."""
+        if self.control:
+            return _HEADER.size + len(self.data) + fecf.SIZE
+        return OVERHEAD + len(self.data) + (security.overhead if security else 0)
+
+    def pack(self, security: LinkEnd | None = None) -> bytes:
+        """Octets with FECF, protected under a new counter each time when ``security`` is given.
+
+        Raises LinkError when a field does not fit; NotProtected.
+        """
         require(self.spacecraft, 10, "spacecraft")
         require(self.channel, 6, "channel")
         require(self.sequence, 8, "N(S)")
         if self.control and not self.bypass:
             raise LinkError(Fault.TYPE, "control frame without bypass")
-        body = self.data if self.control else bytes((_SEGMENT,)) + self.data
-        length = _HEADER.size + len(body) + fecf.SIZE
+        length = self.size(security)
         if not self.data:
             raise LinkError(Fault.LENGTH, "TC frame without data")
         if length > MAX_SIZE:
             raise LinkError(Fault.OVERSIZE, f"TC frame of {length} octets")
         first = self.bypass << 13 | self.control << 12 | self.spacecraft
         second = self.channel << 10 | (length - 1)
-        return fecf.append(_HEADER.pack(first, second, self.sequence) + body)
+        head = _HEADER.pack(first, second, self.sequence)
+        return fecf.append(head + self._body(head, security))
+
+    def _body(self, head: bytes, security: LinkEnd | None) -> bytes:
+        if self.control:
+            return self.data
+        segment = bytes((_SEGMENT,))
+        if security is None:
+            return segment + self.data
+        masked = _masked(self.channel, segment)
+        return segment + security.protect(self.channel, head + segment, masked, self.data)
 
     @classmethod
-    def unpack(cls, raw: bytes, spacecraft: int) -> TcFrame:
+    def unpack(cls, raw: bytes, spacecraft: int, security: LinkEnd | None = None) -> TcFrame:
         """The frame for ``spacecraft`` that a datagram is, exactly. Raises LinkError.
 
-        Nothing but version and length is taken from the header before the FECF has proved it, so
-        that a damaged frame is not counted as one for another spacecraft.
+        With ``security`` it is genuine and new, unless it is a control command, which the standard
+        leaves in clear (355.0-B-2, 2.3.1); bypass flag and N(S) are authenticated only where the
+        whole header is. Nothing but version and length is taken from the header before the FECF has
+        proved it, so that a damaged frame is not counted as one for another spacecraft.
         """
         first, second, sequence = _verified(raw)
         if first & 0x3FF != spacecraft:
@@ -79,7 +100,11 @@ class TcFrame:
             raise LinkError(Fault.TYPE, f"frame header {first:#06x}")
         body = bytes(raw[_HEADER.size : -fecf.SIZE])
         if not control:
-            body = _unsegmented(body)
+            segment, body = body[:1], _unsegmented(body)
+            if security is not None:
+                masked = _masked(second >> 10, segment)
+                head = bytes(raw[: _HEADER.size]) + segment
+                body = security.verify(second >> 10, head, masked, body)
         return cls(spacecraft, second >> 10, sequence, body, bypass, control)
 
 
@@ -108,3 +133,8 @@ def _unsegmented(body: bytes) -> bytes:
     if len(body) == 1:
         raise LinkError(Fault.LENGTH, "TC frame without data")
     return body[1:]
+
+
+def _masked(channel: int, segment: bytes) -> bytes:
+    """Header as the standard authenticates it: virtual channel and segment header only."""
+    return bytes((0, 0, channel << 2, 0, 0)) + segment

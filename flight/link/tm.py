@@ -17,6 +17,7 @@ from flight.link.reassembly import (
     Reassembly,
     expected,
 )
+from flight.link.sdls.linkend import LinkEnd
 from flight.link.spacepacket import IDLE_APID, SMALLEST, idle_packet
 
 IDLE_CHANNEL = 7  # carries the frames without data; packets go on 0 to 6
@@ -27,6 +28,8 @@ _TRAILER = control_word.SIZE + fecf.SIZE
 OVERHEAD = _HEADER.size + _TRAILER
 _STATUS = 0b00_0_11 << 11  # no secondary header, packets in forward order, segment length id 3
 _OCF = 1
+# Header as the standard authenticates it: the virtual channel only.
+_MASKED = [bytes((0, channel << 1, 0, 0, 0, 0)) for channel in range(IDLE_CHANNEL + 1)]
 
 
 @dataclass(slots=True)
@@ -43,15 +46,28 @@ class _Queue:
 class TmFramer:
     """Packs packets into frames of ``size`` octets; queues hold ``limit`` octets per channel."""
 
-    def __init__(self, spacecraft: int, size: int, limit: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        spacecraft: int,
+        size: int,
+        limit: int = 1 << 20,
+        security: LinkEnd | None = None,
+    ) -> None:
+        """With ``security`` all but idle frames are protected. Raises ValueError, LinkError."""
         require(spacecraft, 10, "spacecraft")
-        if not OVERHEAD + SMALLEST <= size <= LARGEST:
-            raise ValueError(f"TM frame size {size} is not within 19..{LARGEST}")
         self.dropped: Counter[int] = Counter()
         self._spacecraft, self._limit = spacecraft, limit
-        self._space = size - OVERHEAD
+        self._security = security
+        self.resize(size)
         self._queues = [_Queue() for _ in range(IDLE_CHANNEL + 1)]
         self._master = 0
+
+    def resize(self, size: int) -> None:
+        """Make frames of another length from now on. Raises ValueError."""
+        overhead = OVERHEAD + (self._security.overhead if self._security else 0)
+        if not overhead + SMALLEST <= size <= LARGEST:
+            raise ValueError(f"TM frame size {size} is not within {overhead + 7}..{LARGEST}")
+        self._size, self._space = size, size - overhead
 
     @property
     def has_data(self) -> bool:
@@ -84,13 +100,15 @@ class TmFramer:
         """Octets that wait in a channel, the unsent rest of a packet included."""
         return self._queues[channel].octets
 
-    def frame(self, clcw: Clcw) -> bytes:
-        """The next frame, of the lowest channel that has data; one without data when none has."""
-        for channel, queue in enumerate(self._queues):
-            if queue.octets:
-                first, octets = self._fill(queue)
-                return self._close(channel, first, octets, clcw)
-        return self._close(IDLE_CHANNEL, ONLY_IDLE, bytes(self._space), clcw)
+    def frame(self, clcw: Clcw, first: int = 0) -> bytes:
+        """The next frame: of channel ``first`` if it has data, else of the lowest that has; one
+        without data when none has, or when it could not be protected."""
+        for channel in (first, *range(IDLE_CHANNEL)):
+            queue = self._queues[channel]
+            if queue.octets and (self._security is None or self._security.ready(channel)):
+                pointer, octets = self._fill(queue)
+                return self._close(channel, pointer, octets, clcw)
+        return self._close(IDLE_CHANNEL, ONLY_IDLE, bytes(self._size - OVERHEAD), clcw)
 
     def _fill(self, queue: _Queue) -> tuple[int, bytes]:
         """First header pointer and data field."""
@@ -117,6 +135,8 @@ class TmFramer:
         head = _HEADER.pack(identifier, self._master, queue.counter, _STATUS | first)
         self._master = (self._master + 1) % FRAME_COUNTS
         queue.counter = (queue.counter + 1) % FRAME_COUNTS
+        if self._security is not None and channel != IDLE_CHANNEL:
+            octets = self._security.protect(channel, head, _MASKED[channel], octets)
         return fecf.append(head + octets + clcw.pack())
 
 
@@ -126,13 +146,15 @@ class TmDeframer:
     ``counters``: good; crc, spacecraft, length, version (refused); duplicate (same frame again,
     ignored); gaps (frames lost, by the master channel count); disorder (count went backwards: late
     frame or restarted sender); idle (frames without data); clcw (control word refused); packets;
-    idle_packets; packet_resync (partial packets dropped). ``clcw`` is the newest.
+    idle_packets; packet_resync (partial packets dropped); with ``security`` also spi, tag, replay
+    and ahead (refused). ``clcw`` is the newest; the standard leaves it and idle frames in clear.
     """
 
-    def __init__(self, spacecraft: int, size: int) -> None:
+    def __init__(self, spacecraft: int, size: int | None, security: LinkEnd | None = None) -> None:
+        """Frames of ``size`` octets; None takes any, where a datagram says how long a frame is."""
         self.clcw: Clcw | None = None
         self.counters: Counter[str] = Counter()
-        self._spacecraft, self._size = spacecraft, size
+        self._spacecraft, self._size, self._security = spacecraft, size, security
         self._latest = self._clcw_octets = b""
         self._master: int | None = None
         self._streams = [Reassembly() for _ in range(IDLE_CHANNEL + 1)]
@@ -141,23 +163,36 @@ class TmDeframer:
         """Packets completed by one datagram, with their channel. Never raises."""
         try:
             self._check(raw)
+            if raw == self._latest:
+                self.counters["duplicate"] += 1
+                return []
+            octets = self._data(raw)
         except LinkError as error:
             self.counters[error.reason] += 1
-            return []
-        if raw == self._latest:
-            self.counters["duplicate"] += 1
             return []
         self._latest = raw
         identifier, master, counter, status = _HEADER.unpack_from(raw)
         self.counters["good"] += 1
         self._count_gap(master)
-        end = self._size - fecf.SIZE
         if identifier & _OCF:
-            end -= control_word.SIZE
-            self._control_word(raw[end : end + control_word.SIZE])
+            self._control_word(raw[-_TRAILER : -fecf.SIZE])
         channel = identifier >> 1 & 7
-        packets = self._advance(channel, counter, status & 0x7FF, raw[_HEADER.size : end])
+        packets = self._advance(channel, counter, status & 0x7FF, octets)
         return [(channel, packet) for packet in packets if self._count(packet)]
+
+    def _data(self, raw: bytes) -> bytes:
+        """Data field, genuine and new when the link is protected; none of idle frames then, for
+        they are clear. Raises LinkError."""
+        end = len(raw) - (_TRAILER if raw[1] & _OCF else fecf.SIZE)
+        if self._security is None:
+            return raw[_HEADER.size : end]
+        channel = raw[1] >> 1 & 7
+        if channel == IDLE_CHANNEL:
+            if (raw[4] << 8 | raw[5]) & 0x7FF != ONLY_IDLE:
+                raise LinkError(Fault.CHANNEL, "data in an idle frame")
+            return b""
+        head, field = raw[: _HEADER.size], raw[_HEADER.size : end]
+        return self._security.verify(channel, head, _MASKED[channel], field)
 
     def _advance(self, channel: int, counter: int, first: int, octets: bytes) -> list[bytes]:
         stream = self._streams[channel]
@@ -170,7 +205,7 @@ class TmDeframer:
         return packets
 
     def _check(self, raw: bytes) -> None:
-        if len(raw) != self._size or len(raw) <= OVERHEAD:
+        if len(raw) != (self._size or len(raw)) or not OVERHEAD < len(raw) <= LARGEST:
             raise LinkError(Fault.LENGTH, f"{len(raw)} octets, frames have {self._size}")
         if not fecf.intact(raw):
             raise LinkError(Fault.CRC, "FECF")
