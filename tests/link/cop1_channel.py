@@ -8,8 +8,8 @@ from typing import Any
 
 from flight.link.clcw import Clcw
 from flight.link.farm import Farm, Verdict
-from flight.link.fop import Fop
 from flight.link.tc import TcFrame
+from ground.station.commandlink import CommandLink
 
 SPACECRAFT, CHANNEL = 77, 0
 STEP = 0.05
@@ -62,7 +62,7 @@ class Run:
     duration: float = 0.0
 
     def __post_init__(self) -> None:
-        self.fop = self.fop or Fop(
+        self.fop = self.fop or CommandLink(
             SPACECRAFT,
             CHANNEL,
             self.conditions.timeout,

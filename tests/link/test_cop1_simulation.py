@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flight.link.farm import Verdict
-from flight.link.fop import Fop, FopState
 from flight.link.tc import TcFrame
+from ground.station.commandlink import CommandLink, LinkState
 
 RUNS = 40
 
@@ -36,7 +36,7 @@ def test_a_lossy_link_neither_loses_nor_repeats() -> None:
         source = random.Random(seed)
         run = Run(drawn(source), source).go()
         assert exact(run), f"run {seed} of {RUNS}: {run.conditions}"
-        assert run.fop.counters.acknowledged == run.conditions.units
+        assert run.fop.frames.acknowledged == run.conditions.units
 
 
 def test_a_restarting_node_loses_nothing() -> None:
@@ -47,7 +47,7 @@ def test_a_restarting_node_loses_nothing() -> None:
         assert complete(run), f"run {seed} of {RUNS}: {run.conditions}"
 
 
-def outage(seed: int, fop: type[Fop] = Fop, **fixed: Any) -> Run:
+def outage(seed: int, fop: type[CommandLink] = CommandLink, **fixed: Any) -> Run:
     """A run with an outage that outlasts the transmission limit."""
     source = random.Random(2000 + seed)
     start = source.uniform(0, 8)
@@ -62,14 +62,15 @@ def test_an_outage_neither_loses_nor_repeats() -> None:
 
 
 def test_a_sender_that_initialises_at_the_limit_repeats_after_an_outage() -> None:
-    class Hasty(Fop):
+    class Hasty(CommandLink):
         def tick(self, now: float) -> list[TcFrame]:
             frames = super().tick(now)
-            if self.state is FopState.SUSPENDED:
-                self.initialise(now)
+            if self.state is LinkState.SUSPENDED:
+                self.initialise()
             return frames
 
-    runs = [outage(seed, Hasty, delay=0.1) for seed in range(RUNS // 2)]
+    calm = {"delay": 0.1, "up_loss": 0.05, "down_loss": 0.05}
+    runs = [outage(seed, Hasty, **calm) for seed in range(RUNS // 2)]
     assert all(complete(run) for run in runs)
     assert not all(exact(run) for run in runs), "the protection by suspension shows nothing"
 
@@ -115,8 +116,8 @@ def test_a_clean_link_repeats_no_frame_and_refuses_none() -> None:
     run = Run(Conditions(units=400), random.Random(1)).go()
     assert exact(run)
     assert set(run.verdicts) == {Verdict.CONTROL, Verdict.ACCEPTED}
-    counters = run.fop.counters
-    assert (counters.sent, counters.retransmitted, counters.reinitialised) == (400, 0, 0)
+    frames, counters = run.fop.frames, run.fop.counters
+    assert (frames.sent, frames.retransmitted, counters.reinitialised) == (400, 0, 0)
     assert counters.renewed == 3  # ranges of 126 frame numbers used up
 
 
@@ -126,4 +127,4 @@ def test_the_retransmit_flag_repairs_a_loss_long_before_t1(lost: tuple[int, ...]
     run = Run(conditions, random.Random(1)).go()
     assert exact(run)
     assert run.duration < 10.0
-    assert run.fop.counters.retransmitted <= len(lost) * 10
+    assert run.fop.frames.retransmitted <= len(lost) * 10

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from flight.link.farm import Farm, Verdict
+from flight.link.clcw import Clcw
+from flight.link.farm import TABLE, Farm, Verdict
 from flight.link.tc import UNLOCK, TcFrame, set_vr
 
 WINDOW = 64
@@ -126,3 +127,42 @@ def test_lockout_lasts_until_unlock_and_keeps_vr() -> None:
 def test_windows_that_the_standard_does_not_allow(window: int) -> None:
     with pytest.raises(ValueError, match="window"):
         Farm(0, window)
+
+
+def frame(sequence: int, **flags: bool) -> TcFrame:
+    return TcFrame(77, 0, sequence, b"x", **flags)
+
+
+def test_no_room_is_told_and_ends_by_itself() -> None:
+    farm = Farm(0)
+    assert farm.accept(frame(0), room=False) is Verdict.WAIT
+    assert farm.accept(frame(0), room=False) is Verdict.WAIT
+    assert farm.accept(frame(1), room=False) is Verdict.RETRANSMIT
+    report = farm.clcw()
+    assert (report.wait, report.retransmit, report.report_value) == (True, True, 0)
+    farm.release()
+    assert not farm.clcw().wait
+    assert farm.accept(frame(0)) is Verdict.ACCEPTED
+    assert farm.clcw() == Clcw(0, 1)
+
+
+def test_the_table_is_that_of_the_standard() -> None:
+    """Next states for OPEN, WAIT, LOCKOUT, read off table 6-1 a second time."""
+    wanted = {
+        "E1": "123", "E2": "223", "E3": "123", "E4": "123", "E5": "333", "E6": "123",
+        "E7": "111", "E8": "113", "E9": "123", "E10": "113",
+    }  # fmt: skip
+    found = {
+        event.value: "".join(str(int(state)) for _, _, state in row) for event, row in TABLE.items()
+    }
+    assert found == wanted
+
+
+def test_a_lockout_during_wait_ends_with_unlock() -> None:
+    farm = Farm(0)
+    farm.accept(frame(0), room=False)
+    assert farm.accept(frame(128), room=False) is Verdict.LOCKOUT
+    assert farm.clcw().lockout
+    unlock = TcFrame(77, 0, 0, UNLOCK, bypass=True, control=True)
+    assert farm.accept(unlock, room=False) is Verdict.CONTROL
+    assert (farm.clcw().lockout, farm.clcw().wait) == (False, False)
