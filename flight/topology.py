@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from flight.dictionary.files import FileTransfer
 from flight.dictionary.operations import AuditStatus, ParameterValue, ScheduleStatus
 from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
+from flight.dictionary.security import LinkSecurity
 from flight.dictionary.telemetry import (
     BoardReadings,
     Budget,
@@ -39,7 +41,7 @@ TABLE = Table(
             "link",
             "flight.link.service:Link",
             process="link",
-            publishes=(TelecommandReceived, LinkStatus),
+            publishes=(FileTransfer, LinkSecurity, LinkStatus, TelecommandReceived),
             subscribes=(
                 AuditStatus,
                 BoardReadings,

@@ -6,16 +6,20 @@ import asyncio
 import contextlib
 import json
 import os
+import pwd
 import socket
+import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 from flight.console.exits import Exit, Stop
 
+Answer = dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]
 LONGEST_LINE = 1 << 16
 LONGEST_BACKLOG = 1 << 20
+_CREDENTIALS = struct.Struct("iii")  # pid, user, group of a peer
 PATH_LIMIT = 100
 
 
@@ -39,6 +43,7 @@ class Peer(asyncio.Protocol):
         self.lost = 0
         self._server = server
         self._buffer = b""
+        self._tasks: set[asyncio.Future[dict[str, Any]]] = set()  # answers that are on their way
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,6 +51,19 @@ class Peer(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._server.peers.add(self)
+
+    @property
+    def user(self) -> str:
+        """Who asks, on the word of the kernel: name, or number of a user without one."""
+        if self._transport is None:
+            return ""
+        connection = self._transport.get_extra_info("socket")
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        _, user, _ = _CREDENTIALS.unpack(raw)
+        try:
+            return pwd.getpwuid(user).pw_name
+        except KeyError:
+            return str(user)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop."""
@@ -56,12 +74,26 @@ class Peer(asyncio.Protocol):
         """Called by the loop: answer each complete line."""
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            self.send(self._answer(line))
+            self._reply(self._answer(line))
         if len(self._buffer) > LONGEST_LINE:
             self.send({"ok": False, "error": f"line longer than {LONGEST_LINE} octets"})
             self.close()
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _reply(self, answer: Answer) -> None:
+        """Send an answer, at once or when it is there."""
+        if isinstance(answer, dict):
+            self.send(answer)
+            return
+        task = asyncio.ensure_future(answer)
+        self._tasks.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Future[dict[str, Any]]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            self.send(task.result())
+
+    def _answer(self, line: bytes) -> Answer:
         try:
             request = json.loads(line)
         except ValueError:
@@ -88,9 +120,7 @@ class Peer(asyncio.Protocol):
 class ControlServer:
     """Serves ``handle(request, peer) -> reply`` on a socket path."""
 
-    def __init__(
-        self, path: Path, handle: Callable[[dict[str, Any], Peer], dict[str, Any]]
-    ) -> None:
+    def __init__(self, path: Path, handle: Callable[[dict[str, Any], Peer], Answer]) -> None:
         self.handle = handle
         self.peers: set[Peer] = set()
         self._path = path

@@ -30,8 +30,10 @@ ALLOWED_FOR_GROUND = ("flight.dictionary", "flight.link", "flight.console", "fli
 PURE_RUNTIME = (
     "flight.runtime.audit",
     "flight.runtime.clock",
+    "flight.runtime.counters",
     "flight.runtime.store",
     "flight.runtime.journal",
+    "flight.runtime.partial",
 )
 
 

@@ -3,14 +3,26 @@
 from flight.dictionary import (
     commands,
     events,
+    files,
     operations,
     parameters,
     radiation,
+    security,
     telemetry,
     uploads,
 )
 from flight.dictionary.layout import check
 
-__all__ = ["commands", "events", "operations", "parameters", "radiation", "telemetry", "uploads"]
+__all__ = [
+    "commands",
+    "events",
+    "files",
+    "operations",
+    "parameters",
+    "radiation",
+    "security",
+    "telemetry",
+    "uploads",
+]
 
 check()

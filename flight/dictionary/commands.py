@@ -97,13 +97,14 @@ class StoreProduct(Command, frozen=True):
     task: Annotated[int, u32("", "Task id")]
     array: Annotated[ArrayRef, internal("Result bytes in shared memory")]
     provenance: Annotated[bytes, internal("MessagePack of Provenance")]
+    priority: Annotated[int, internal("Of the task, and so of its downlink")] = 5
 
 
 @command(8, "file.delivered", "storage", linked=False)
 class FileDelivered(Command, frozen=True):
     """The ground confirmed a whole file (CFDP Finished, no error)."""
 
-    name: Annotated[str, text(64, "File name in the downlink queue")]
+    path: Annotated[str, text(96, "Path in the downlink queue")]
 
 
 @command(9, "product.resend", "storage")

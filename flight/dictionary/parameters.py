@@ -84,6 +84,14 @@ class LinkParameters(ParameterSet, frozen=True):
     round_trip: Annotated[float, f64("s", "Expected round trip, for timers", lo=0.001, hi=5000)] = (
         0.2
     )
+    contact_timeout: Annotated[
+        float, f64("s", "Out of view after this silence of the ground, 0 is never", lo=0, hi=86400)
+    ] = 0.0
+    uplink_largest: Annotated[int, u32("MiB", "Largest file that comes up", lo=1, hi=4095)] = 256
+    uplink_quota: Annotated[
+        int, u32("MiB", "Uplinked files together, and those on their way up", lo=1, hi=1 << 20)
+    ] = 1024
+    uplink_files: Annotated[int, u8("", "Uplinked files kept, the oldest makes room", lo=1)] = 32
 
 
 @parameters(5, "storage")

@@ -17,6 +17,7 @@ from flight.dictionary.enums import (
     TaskState,
 )
 from flight.dictionary.fields import choice, f32, f64, flag, internal, text, u8, u16, u32, u64
+from flight.dictionary.files import Offer
 from flight.dictionary.registry import Delivery, Telemetry, telemetry
 
 
@@ -185,12 +186,11 @@ class EventReport(Telemetry, frozen=True):
 
 @telemetry(12, "downlink.queue", Delivery.LATEST)
 class DownlinkQueue(Telemetry, frozen=True):
-    """The head of the downlink queue; the link sends it and confirms with FileDelivered."""
+    """What is to be sent, most urgent first; the link confirms each with FileDelivered."""
 
     waiting: Annotated[int, internal("Files waiting")]
-    name: Annotated[str, internal("Name of the head, empty when none")] = ""
-    path: Annotated[str, internal("Where it lies")] = ""
-    size: Annotated[int, internal("Size", "B")] = 0
+    offers: Annotated[tuple[Offer, ...], internal("The first of them")] = ()
+    withdrawn: Annotated[tuple[str, ...], internal("Paths that were to be sent and are not")] = ()
 
 
 @telemetry(13, "model.status", Delivery.QUEUE, 16)

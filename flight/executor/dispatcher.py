@@ -259,7 +259,7 @@ class Dispatcher:
             else:
                 self.fail(record, reason, detail)
 
-        self.handover = Handover(self._context, record.task, result, proof, ended)
+        self.handover = Handover(self._context, record, result, proof, ended)
         self.handover.offer()
 
     def fail(self, record: TaskRecord, reason: Reason, detail: str) -> None:

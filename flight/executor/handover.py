@@ -12,6 +12,7 @@ from flight.dictionary.commands import Reply, StoreProduct
 from flight.dictionary.enums import Reason
 from flight.dictionary.events import WriteFailed
 from flight.dictionary.product import Provenance
+from flight.executor.record import TaskRecord
 from flight.runtime.service import Context
 
 DEADLINE = 10.0  # s for storage to answer
@@ -26,12 +27,12 @@ class Handover:
     def __init__(
         self,
         context: Context,
-        task: int,
+        record: TaskRecord,
         result: npt.NDArray[np.uint8],
         provenance: Provenance,
         ended: Callable[[Reason, str], None],
     ) -> None:
-        self.task = task
+        self.task, self._priority = record.task, record.priority
         self._context = context
         self._result = result
         self._provenance = ENCODER.encode(provenance)
@@ -56,7 +57,7 @@ class Handover:
         except OSError as error:
             self._answered(Reply(Reason.NO_SPACE, f"result: {error.strerror}"))
             return
-        request = StoreProduct(self.task, reference, self._provenance)
+        request = StoreProduct(self.task, reference, self._provenance, self._priority)
         self._context.request(request, self._answered, DEADLINE)
 
     def _answered(self, reply: Reply) -> None:

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from flight.link.cfdp.pdu import Pdu
-from flight.link.cfdp.sender import Sender
+import math
+from collections.abc import Callable
+
 from flight.link.channels import Apid, VirtualChannel
 from flight.link.clcw import Clcw
 from flight.link.pus import Report
+from flight.link.sdls.linkend import LinkEnd
 from flight.link.services import Content
 from flight.link.spacepacket import SpacePacket
 from flight.link.tm import TmFramer
 
 BURST = 0.05  # s of link time that may be sent at once after a pause
+HOLD = 0.25  # s that housekeeping waits to fill a frame while files go down
 
 
 class Downlink:
-    """Reports first, then the file in transmission, then idle frames that carry the CLCW."""
+    """Reports on telecommands first, then files, then idle frames that carry the CLCW.
 
-    def __init__(self, spacecraft: int, frame_size: int, rate: float, idle_period: float) -> None:
+    Housekeeping and events take at most every second frame from files: neither waits for the end
+    of the other, however slow the link. ``files(now)`` gives the next PDU of files, None when
+    there is none now.
+    """
+
+    def __init__(
+        self,
+        spacecraft: int,
+        frame_size: int,
+        rate: float,
+        idle_period: float,
+        files: Callable[[float], bytes | None],
+        security: LinkEnd | None = None,
+    ) -> None:
         self.sent = 0
-        self.sender: Sender | None = None
-        self._framer = TmFramer(spacecraft, frame_size)
+        self._files = files
+        self._framer = TmFramer(spacecraft, frame_size, security=security)
         self._frame_time = 8 * frame_size / rate  # s
         self._idle_period = idle_period
         self._free_at = 0.0  # when the transmitter has sent all that it was given
         self._idle_due = 0.0
+        self._held_since = math.inf  # since when housekeeping waits
+        self._files_turn = False
         self._sequence: dict[int, int] = {}
 
     def report(self, content: Content, utc_ns: int, channel: int) -> None:
@@ -39,25 +57,16 @@ class Downlink:
         self._sequence[apid] = (number + 1) % (1 << 14)
         return number
 
-    def answer(self, pdu: Pdu, now: float) -> None:
-        """Hand a PDU of the receiver to the file in transmission."""
-        if self.sender is not None:
-            self.sender.receive(pdu, now)
-
-    def file_pdu(self, pdu: bytes) -> None:
-        """Queue a CFDP PDU; one that finds no room is lost, and the peer asks again."""
-        packet = SpacePacket(Apid.FILES, False, self._count(Apid.FILES), pdu, secondary=False)
-        self._framer.add(VirtualChannel.FILES, packet.pack())
-
     def due(self, now: float, clcw: Clcw) -> list[bytes]:
         """Frames that the transmitter can take now, at its rate."""
         self._free_at = max(self._free_at, now - BURST)
         frames = []
         while self._free_at <= now and self._feed(now):
+            frames.append(self._framer.frame(clcw, self._first(now)))
+            self._free_at += self._frame_time
+        if not frames and now >= max(self._idle_due, self._free_at):
             frames.append(self._framer.frame(clcw))
             self._free_at += self._frame_time
-        if not frames and now >= self._idle_due:
-            frames.append(self._framer.frame(clcw))
         if frames:
             self._idle_due = now + self._idle_period
         self.sent += len(frames)
@@ -65,9 +74,24 @@ class Downlink:
 
     def _feed(self, now: float) -> bool:
         """Top the file channel up to one frame; True when there is anything to send."""
-        while self.sender is not None and self._framer.pending(VirtualChannel.FILES) == 0:
-            pdu = self.sender.next_pdu(now)
+        while self._framer.pending(VirtualChannel.FILES) < self._framer.space:
+            pdu = self._files(now)
             if pdu is None:
                 break
-            self.file_pdu(pdu)
+            packet = SpacePacket(Apid.FILES, False, self._count(Apid.FILES), pdu, secondary=False)
+            self._framer.add(VirtualChannel.FILES, packet.pack())
         return self._framer.has_data
+
+    def _first(self, now: float) -> int:
+        """The channel that is served next, if it has data; else they go in their order."""
+        waiting = self._framer.pending(VirtualChannel.HOUSEKEEPING)
+        if not waiting:
+            self._held_since = math.inf
+        elif self._held_since == math.inf:
+            self._held_since = now
+        ripe = waiting >= self._framer.space or now - self._held_since >= HOLD
+        if self._files_turn or not ripe or self._framer.pending(VirtualChannel.COMMANDS):
+            self._files_turn = False
+            return VirtualChannel.COMMANDS
+        self._files_turn, self._held_since = True, math.inf
+        return VirtualChannel.HOUSEKEEPING

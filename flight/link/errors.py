@@ -20,6 +20,7 @@ class Fault(StrEnum):
     CHANNEL = "channel"
     LENGTH = "length"
     TYPE = "type"
+    CONTROL = "control"
 
 
 class LinkError(ValueError):

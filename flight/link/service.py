@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from flight.dictionary.commands import FileDelivered, Reply
-from flight.dictionary.enums import Reason, Severity, Stage
-from flight.dictionary.events import (
-    DownlinkConfirmed,
-    DownlinkEnded,
-    DownlinkStarted,
-    FramesDropped,
-)
+from flight.dictionary.enums import Severity, Stage
+from flight.dictionary.events import FramesDropped
+from flight.dictionary.files import ResumeFile, SuspendFile
 from flight.dictionary.operations import AuditStatus, ParameterValue, ScheduleStatus
 from flight.dictionary.parameters import LinkParameters
 from flight.dictionary.radiation import EnvironmentStatus, ScrubMap, ScrubStatus
 from flight.dictionary.registry import Telemetry
+from flight.dictionary.security import ActivateKey, LoadKey, RevokeKey
 from flight.dictionary.telemetry import (
     BoardReadings,
     Budget,
@@ -27,25 +23,21 @@ from flight.dictionary.telemetry import (
     TaskStatus,
     TelecommandReceived,
 )
-from flight.dictionary.uploads import FileUplinked, ProgramStatus, UplinkRefused
+from flight.dictionary.uploads import ProgramStatus
 from flight.link import services
-from flight.link.cfdp.codes import CfdpError, ConditionCode, Direction
-from flight.link.cfdp.filestore import StoredFile
-from flight.link.cfdp.pdu import parse
-from flight.link.cfdp.receiver import Receiver
-from flight.link.cfdp.sender import Sender
-from flight.link.cfdp.settings import Settings
-from flight.link.channels import Entity, VirtualChannel
+from flight.link.channels import VirtualChannel
+from flight.link.coding.ends import Coding, NodeCoding
 from flight.link.downlink import Downlink
-from flight.link.staging import Staging
+from flight.link.files import NodeFiles
+from flight.link.security import NodeSecurity
 from flight.link.uplink import FilePdu, Uplink
-from flight.runtime.service import Context, Port, Service, subscribes
+from flight.runtime.service import Context, Port, Service, handles, subscribes
 
 TICK = 0.01  # s between looks at the transmitter
 MOST_PINGS = 64
-RETRY = 1.0  # s before a file whose transfer ended badly is sent again
-UPLINKS = 4  # files that may come up at the same time; each is held in memory
-SILENCE = 60.0  # s after which a file of which nothing came may make room for another
+ROOM = 64  # telecommands that may wait for commanding; more are held back by COP-1
+ANSWER = 5.0  # s
+TOLD = 4  # files on their way that are reported each second, in turn
 REPORTED = (
     AuditStatus,
     BoardReadings,
@@ -71,29 +63,25 @@ class Link(Service):
         super().__init__(context)
         spacecraft = int(context.settings["spacecraft"])
         parameters = context.parameters(LinkParameters)
-        self._uplink = Uplink(spacecraft)
+        self._security = NodeSecurity(context.settings, context.store)
+        self._uplink = Uplink(spacecraft, self._security.end, self._room)
+        self._coding = NodeCoding(
+            Coding.parse(str(context.settings.get("coding", ""))), parameters.frame_size
+        )
+        self._files = NodeFiles(context)
         self._downlink = Downlink(
             spacecraft,
             parameters.frame_size,
             parameters.downlink_rate,
             parameters.idle_period,
-        )
-        self._staging = Staging(context.store)
-        self._receiver = Receiver(
-            Entity.NODE,
-            self._staging,
-            Settings(round_trip=parameters.round_trip, inactivity=SILENCE),
-            UPLINKS,
+            self._files.next_pdu,
+            self._security.end,
         )
         self._port: Port | None = None
-        self._file = ""
-        self._retry_at = 0.0
-        self._queue = DownlinkQueue(0)
-        # Transaction numbers must not repeat over restarts, or the ground would answer for an
-        # earlier file: milliseconds of UTC, kept to 32 bits, wrap after 49 days.
-        self._transaction = context.clock.utc_ns() // 1_000_000 % (1 << 32)
         self._told: dict[str, int] = {}
+        self._turn = 0  # of the file that is reported next
         self._pings: set[int] = set()  # connection tests that wait for their 17,2
+        self._unanswered: dict[int, float] = {}  # telecommands that commanding said nothing of yet
 
     def start(self) -> None:
         """Open the port and begin to transmit."""
@@ -101,50 +89,48 @@ class Link(Service):
         self.context.every(TICK, self._transmit)
         self.context.every(1.0, self._report)
 
+    def stop(self) -> None:
+        """Keep the counters of the security layer where they are."""
+        self._security.close()
+
     # Up.
 
     def _received(self, datagram: bytes) -> None:
-        packet = self._uplink.feed(datagram)
+        for raw in self._coding.received(datagram):
+            self._take(raw)
+
+    def _take(self, raw: bytes) -> None:
+        good, now = self._uplink.counters["good"], self.context.clock.now()
+        packet = self._uplink.feed(raw)
+        if self._uplink.counters["good"] > good:
+            self._files.heard(now)
         if isinstance(packet, FilePdu):
-            self._file_pdu(packet.data)
+            self._files.engine.receive(packet.data, now)
         elif packet is not None:
             if packet.service == services.TEST and len(self._pings) < MOST_PINGS:
                 self._pings.add(packet.request_id)
+            self._unanswered[packet.request_id] = now
+            bypass = self._uplink.bypassed
             self.context.publish(
-                TelecommandReceived(packet.request_id, packet.service, packet.subtype, packet.data)
+                TelecommandReceived(
+                    packet.request_id, packet.service, packet.subtype, packet.data, bypass
+                )
             )
 
-    def _file_pdu(self, raw: bytes) -> None:
-        now = self.context.clock.now()
-        try:
-            pdu = parse(raw)
-        except CfdpError:
-            self._uplink.counters["packet"] += 1
-            return
-        if pdu.direction is Direction.TOWARDS_SENDER:
-            self._downlink.answer(pdu, now)
-        else:
-            self._feed_back(self._receiver.receive(raw, now))
-
-    def _feed_back(self, pdus: list[bytes]) -> None:
-        """Send what the receiver has to say, and report what became of files."""
-        for pdu in pdus:
-            self._downlink.file_pdu(pdu)
-        for done in self._receiver.delivered():
-            self.context.event(FileUplinked(done.name, done.size))
-        for refusal in self._staging.refusals:
-            self.context.event(UplinkRefused(refusal.name, refusal.reason, refusal.detail))
-        self._staging.refusals.clear()
+    def _room(self) -> bool:
+        """Whether commanding keeps up; what it says nothing of for ANSWER s is lost with it."""
+        since = self.context.clock.now() - ANSWER
+        self._unanswered = {r: at for r, at in self._unanswered.items() if at > since}
+        return len(self._unanswered) < ROOM
 
     # Down.
 
     def _transmit(self) -> None:
         assert self._port is not None
         now = self.context.clock.now()
-        self._follow_file(now)
-        self._feed_back(self._receiver.tick(now))
+        self._files.work(now)
         for frame in self._downlink.due(now, self._uplink.farm.clcw()):
-            self._port.send(frame)
+            self._port.send(self._coding.sent(frame))
 
     def _send(self, content: services.Content, channel: int, utc_ns: int | None = None) -> None:
         stamp = self.context.clock.utc_ns() if utc_ns is None else utc_ns
@@ -159,6 +145,7 @@ class Link(Service):
 
     @subscribes(CommandStage)
     def _stage(self, stage: CommandStage) -> None:
+        self._unanswered.pop(stage.request, None)
         self._send(services.stage(stage), VirtualChannel.COMMANDS)
         if stage.stage.final and stage.request in self._pings:
             self._pings.discard(stage.request)
@@ -174,51 +161,40 @@ class Link(Service):
 
     @subscribes(DownlinkQueue)
     def _queued(self, queue: DownlinkQueue) -> None:
-        self._queue = queue
+        self._files.offer(queue)
 
-    def _follow_file(self, now: float) -> None:
-        sender = self._downlink.sender
-        if sender is not None and sender.finished and self._file:
-            self._file_ended(sender.condition, now)
-        if not self._file and self._queue.name and now >= self._retry_at:
-            self._send_file()
+    @handles(SuspendFile)
+    def _suspend_file(self, command: SuspendFile) -> None:
+        self._files.suspend(command.name)
 
-    def _send_file(self) -> None:
-        data = self.context.store.read(self._queue.path)
-        if data is None:
-            return
-        parameters = self.context.parameters(LinkParameters)
-        self._transaction = (self._transaction + 1) % (1 << 32)
-        settings = Settings(segment=parameters.file_segment, round_trip=parameters.round_trip)
-        self._file = self._queue.name
-        self._downlink.sender = Sender(
-            Entity.NODE, Entity.GROUND, self._transaction, self._file, StoredFile(data), settings
-        )
-        self.context.event(DownlinkStarted(self._file, len(data)))
+    @handles(ResumeFile)
+    def _resume_file(self, command: ResumeFile) -> None:
+        self._files.resume(command.name)
 
-    def _file_ended(self, condition: ConditionCode, now: float) -> None:
-        name, self._file = self._file, ""
-        self._retry_at = now + RETRY
-        if condition is not ConditionCode.NO_ERROR:
-            self.context.event(DownlinkEnded(name, condition))
-            return
-        self._queue = DownlinkQueue(0)  # until storage offers the next one
-        self._confirm(name)
+    # Keys.
 
-    def _confirm(self, name: str) -> None:
-        def answered(reply: Reply) -> None:
-            if reply.reason is Reason.NONE:
-                self.context.event(DownlinkConfirmed(name))
-            else:
-                self.context.after(RETRY, lambda: self._confirm(name))
+    @handles(LoadKey)
+    def _load_key(self, command: LoadKey) -> None:
+        self._security.load(command)
 
-        self.context.request(FileDelivered(name), answered)
+    @handles(ActivateKey)
+    def _activate_key(self, command: ActivateKey) -> None:
+        self._security.activate(command)
+
+    @handles(RevokeKey)
+    def _revoke_key(self, command: RevokeKey) -> None:
+        self._security.revoke(command)
 
     # Counters.
 
     def _report(self) -> None:
-        counters, sender = self._uplink.counters, self._downlink.sender
-        garbage = sum(counters[k] for k in ("garbage", "truncated", "oversize", "length"))
+        self._uplink.second()
+        counters, transfers = self._uplink.counters, self._files.transfers()
+        sending = [each for each in transfers if each.down]
+        garbage = sum(
+            counters[k] for k in ("garbage", "truncated", "oversize", "length", "control")
+        )
+        garbage += self._coding.counters["truncated"] + self._coding.counters["oversize"]
         status = LinkStatus(
             counters["good"],
             garbage + counters["version"] + counters["channel"] + counters["type"],
@@ -227,12 +203,18 @@ class Link(Service):
             counters["sequence"],
             counters["packet"],
             self._downlink.sent,
-            bool(self._file),
-            sender.sent if sender else 0,
-            sender.resent if sender else 0,
+            bool(sending),
+            sum(each.done for each in sending),
+            sum(each.resent for each in sending),
         )
-        self.context.publish(status)
-        self._telemetry(status)
+        security = self._security.status(counters)
+        first = self._turn % max(len(transfers), 1)
+        self._turn = first + TOLD
+        for message in (status, security, *(transfers[first:] + transfers[:first])[:TOLD]):
+            self.context.publish(message)
+            self._telemetry(message)
+        for event in self._security.second(counters, self.context.clock.now()):
+            self.context.event(event)
         for kind, count in counters.items():
             if kind not in ("good", "sequence") and count > self._told.get(kind, 0):
                 self.context.event(FramesDropped(kind, count - self._told.get(kind, 0)))

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 
-from flight.dictionary.bundle import BundleError
+from flight.dictionary.bundle import LARGEST, BundleError
 from flight.dictionary.enums import Reason
 from flight.dictionary.programs import PROGRAMS
 from flight.dictionary.shelf import (
@@ -94,12 +94,12 @@ class ProgramStore:
 
     def _staged(self, file: str) -> bytes:
         try:
-            data = self._store.read(staged(file))
+            with self._store.path(staged(file)).open("rb") as bundle:
+                return bundle.read(LARGEST + 1)
         except ValueError as error:
             raise BundleError(Reason.FORMAT, str(error)) from error
-        if data is None:
-            raise BundleError(Reason.UNKNOWN, f"no file {file} has been uplinked")
-        return data
+        except FileNotFoundError as error:
+            raise BundleError(Reason.UNKNOWN, f"no file {file} has been uplinked") from error
 
     def activate(self, name: str, version: int) -> Installed:
         """Have new tasks run a version; returns it."""

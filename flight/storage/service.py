@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -18,6 +18,7 @@ from flight.dictionary.commands import (
     StoreProduct,
 )
 from flight.dictionary.enums import ProgramState, Reason
+from flight.dictionary.files import CancelFile, ListFiles, RemoveFile, SendFile
 from flight.dictionary.parameters import StorageParameters
 from flight.dictionary.product import Provenance
 from flight.dictionary.registry import Telemetry
@@ -29,6 +30,7 @@ from flight.dictionary.uploads import (
     ProgramStatus,
 )
 from flight.runtime.service import Context, Refused, Service, Timer, handles, subscribes
+from flight.storage.files import Files
 from flight.storage.products import Products, product_name
 from flight.storage.programs import ProgramStore
 from flight.storage.queue import QueueFull
@@ -45,6 +47,7 @@ class Storage(Service):
         super().__init__(context)
         self._recorder = Recorder(context)
         self._products = Products(context.store)
+        self._files = Files(context.store, self._products)
         keys = [bytes.fromhex(key) for key in context.settings.get("program_keys", ())]
         self._programs = ProgramStore(context.store, keys)
         self._sync: Timer | None = None
@@ -87,7 +90,7 @@ class Storage(Service):
         try:
             result = self.context.fetch_array(command.array)
             provenance = msgspec.msgpack.decode(command.provenance, type=Provenance)
-            self._products.keep(command.task, result, provenance)
+            self._products.keep(command.task, result, provenance, command.priority)
         except OSError as error:
             raise Refused(Reason.NO_SPACE, f"product: {error.strerror}") from error
         except QueueFull as error:
@@ -99,19 +102,38 @@ class Storage(Service):
     @handles(FileDelivered)
     def _delivered(self, command: FileDelivered) -> None:
         try:
-            self._products.delivered(command.name)
+            self._products.delivered(command.path)
         except OSError as error:
             raise Refused(Reason.NO_SPACE, f"downlink queue: {error.strerror}") from error
         self._offer()
 
+    # Files at the hands of the ground.
+
     @handles(ResendProduct)
     def _resend(self, command: ResendProduct) -> None:
+        self._change(lambda: self._files.send(product_name(command.task).rpartition("/")[2], 5))
+
+    @handles(ListFiles)
+    def _list(self, _command: ListFiles) -> None:
+        self._change(self._files.list)
+
+    @handles(SendFile)
+    def _send(self, command: SendFile) -> None:
+        self._change(lambda: self._files.send(command.name, command.priority))
+
+    @handles(CancelFile)
+    def _cancel(self, command: CancelFile) -> None:
+        self._change(lambda: self._files.cancel(command.name))
+
+    @handles(RemoveFile)
+    def _remove(self, command: RemoveFile) -> None:
+        self._change(lambda: self._files.remove(command.name))
+
+    def _change(self, change: Callable[[], None]) -> None:
         try:
-            if self._products.find(command.task) is None:
-                raise Refused(Reason.UNKNOWN, f"no product of task {command.task}")
-            self._products.downlinks.add(product_name(command.task))
+            change()
         except OSError as error:
-            raise Refused(Reason.NO_SPACE, f"downlink queue: {error.strerror}") from error
+            raise Refused(Reason.NO_SPACE, f"files: {error.strerror}") from error
         except QueueFull as error:
             raise Refused(Reason.BUSY, str(error)) from error
         self._offer()

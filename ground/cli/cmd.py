@@ -1,19 +1,19 @@
-"""``ground cmd send`` and ``ground cmd history``."""
+"""``ground cmd send``, ``status``, ``cancel`` and ``history``."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from flight.console.exits import Exit
+from flight.console.exits import Exit, Stop
 from flight.console.output import print_json, print_table, utc
 from flight.console.parser import Parser, json_argument, positive, seconds
-from flight.dictionary.enums import Stage
+from flight.dictionary.enums import CommandClass, Stage
 from flight.dictionary.fieldspec import FieldSpec, fields
-from flight.dictionary.registry import items
+from flight.dictionary.registry import BY_NAME, items
 from ground.cli.display import display, stage_text
 from ground.cli.follow import Follower, connect
-from ground.cli.parser import pair, station_argument
+from ground.cli.parser import pair, station_argument, utc_time
 from ground.commanding import build_command
 
 WAITABLE = (Stage.SENT, Stage.ACCEPTED, Stage.STARTED, Stage.COMPLETED)
@@ -56,6 +56,12 @@ def send_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--timeout", type=seconds, default=30.0, metavar="S", help="longest wait (30 s)"
     )
+    parser.add_argument(
+        "--at", type=utc_time, metavar="UTC", help="have the node keep it until then, ISO 8601"
+    )
+    parser.add_argument(
+        "--confirm", metavar="NAME", help="name of a hazardous command, which is then armed first"
+    )
     station_argument(parser)
     json_argument(parser)
 
@@ -66,13 +72,23 @@ def send(options: argparse.Namespace) -> int:
     build_command(options.name, values)
     with connect(options.dir) as client, display(options.json) as shown:
         follower = Follower(client, shown)
-        follower.send(options.name, values)
+        if options.confirm == options.name and options.at is None:
+            _arm(follower, options)
+        follower.send(options.name, values, confirm=options.confirm, release=options.at)
         try:
             if options.wait is not None:
                 follower.reach(options.wait, options.timeout)
         finally:
             _finish(options, follower)
     return Exit.OK
+
+
+def _arm(follower: Follower, options: argparse.Namespace) -> None:
+    """Arm a hazardous telecommand, so that the node carries out the next one."""
+    entry = BY_NAME["command", options.name]
+    if entry.category is CommandClass.HAZARDOUS:
+        follower.send("command.arm", {"opcode": str(entry.id)})
+        follower.reach(Stage.COMPLETED, options.timeout)
 
 
 def _finish(options: argparse.Namespace, follower: Follower) -> None:
@@ -83,12 +99,15 @@ def _finish(options: argparse.Namespace, follower: Follower) -> None:
                 "request": follower.request,
                 "command": options.name,
                 "link": follower.link,
+                "scheduled": follower.scheduled,
                 "stage": last,
                 "stages": follower.stages,
             }
         )
     elif options.wait is None:
         print(f"{options.name} queued as request {follower.request:#010x}{follower.waits}")
+        if follower.scheduled:
+            print(f"the node releases it as request {follower.scheduled:#010x}")
 
 
 def history_arguments(parser: Parser) -> None:
@@ -110,6 +129,51 @@ def history(options: argparse.Namespace) -> int:
         headings = ("time", "request", "command", "last stage", "stages")
         print_table(headings, [_row(command) for command in commands])
     return Exit.OK
+
+
+def status_arguments(parser: Parser) -> None:
+    """Arguments of ``cmd status``."""
+    _request_argument(parser)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print where one telecommand stands; exit 4 when it failed, 5 when nothing was heard."""
+    from ground.station.records import Records
+
+    with Records(options.dir) as records:
+        command = records.command(options.request)
+    if command is None:
+        raise Stop(Exit.CHECK_FAILED, f"no telecommand {options.request:#010x} has been sent")
+    if options.json:
+        print_json(command)
+    else:
+        print_table(("time", "request", "command", "last stage", "stages"), [_row(command)])
+    last = command["stages"][-1]["stage"] if command["stages"] else ""
+    return {"FAILED": Exit.REFUSED_ON_BOARD, "NO_ANSWER": Exit.NO_ANSWER}.get(last, Exit.OK)
+
+
+def cancel_arguments(parser: Parser) -> None:
+    """Arguments of ``cmd cancel``."""
+    _request_argument(parser)
+
+
+def cancel(options: argparse.Namespace) -> int:
+    """Withdraw a telecommand that still waits for the link."""
+    with connect(options.dir) as client:
+        client.request({"verb": "withdraw", "request": options.request})
+    if options.json:
+        print_json({"request": options.request, "withdrawn": True})
+    else:
+        print(f"{options.request:#010x} withdrawn")
+    return Exit.OK
+
+
+def _request_argument(parser: Parser) -> None:
+    parser.add_argument(
+        "request", type=lambda text: int(text, 0), metavar="REQUEST", help="request id, 0x…"
+    )
+    station_argument(parser)
+    json_argument(parser)
 
 
 def _row(command: dict[str, Any]) -> tuple[str, ...]:

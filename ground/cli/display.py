@@ -25,7 +25,7 @@ class Display(Protocol):
         """The status of a task."""
 
     def file(self, line: Line) -> None:
-        """Progress of a file: ``name``, ``received``, ``size``."""
+        """Progress of a file: ``name``, ``received``, ``size``, ``resent``, ``rate``."""
 
 
 class Silent:
@@ -73,7 +73,7 @@ class Plain(Silent):
         """Share received."""
         tenth = 10 * line["received"] // max(1, line["size"])
         if self._changed(line["name"], tenth):
-            print(f"file {line['name']}: {tenth * 10} % of {line['size']} octets", flush=True)
+            print(f"file {line['name']}: {tenth * 10} % of {file_text(line)}", flush=True)
 
 
 class Rich:
@@ -119,7 +119,7 @@ class Rich:
 
     def file(self, line: Line) -> None:
         """Octets received."""
-        note = f"{line['received']} of {line['size']} octets"
+        note = f"{line['received']} of {file_text(line)}"
         self._bar(line["name"], line["received"], line["size"], note)
 
 
@@ -144,6 +144,25 @@ def task_text(fields: Line) -> str:
     if fields["reason"] != "NONE":
         text += f" ({fields['reason']})"
     return text
+
+
+def file_text(line: Line) -> str:
+    """Size, rate, time that is left, octets that had to be repeated."""
+    text = f"{line['size']} octets"
+    if line["rate"]:
+        left = time_left(line["size"] - line["received"], line)
+        text += f", {line['rate']} octets/s, {left} left"
+    if line["resent"]:
+        text += f", {line['resent']} again"
+    return text
+
+
+def time_left(octets: int, line: Line) -> str:
+    """How long ``octets`` take at the rate of a line, in minutes and seconds; ``?`` if unknown."""
+    if not line["rate"]:
+        return "?"
+    minutes, seconds = divmod(round(octets / line["rate"]), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def display(json_wanted: bool) -> Display:

@@ -1,4 +1,4 @@
-"""``ground emu run`` and ``ground emu outage``."""
+"""``ground emu run``, ``outage``, ``set`` and ``status``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from flight.console.exits import Exit, Stop
-from flight.console.parser import Parser, seconds
+from flight.console.output import print_json, print_table
+from flight.console.parser import Parser, json_argument, seconds
 from ground.cli.parser import address
 
 
@@ -54,4 +55,42 @@ def outage(options: argparse.Namespace) -> int:
     with ControlClient(options.control, "emulator") as client:
         client.request({"outage": options.seconds})
     print(f"outage of {options.seconds:g} s started")
+    return Exit.OK
+
+
+def change_arguments(parser: Parser) -> None:
+    """Arguments of ``emu set``."""
+    parser.add_argument("--ber", type=float, required=True, metavar="RATE", help="bit error rate")
+    parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
+
+
+def change(options: argparse.Namespace) -> int:
+    """Change the rate of independent bit errors, both directions."""
+    from ground.jsonlines import ControlClient
+
+    with ControlClient(options.control, "emulator") as client:
+        client.request({"ber": options.ber})
+    print(f"bit error rate {options.ber:g}")
+    return Exit.OK
+
+
+def status_arguments(parser: Parser) -> None:
+    """Arguments of ``emu status``."""
+    parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
+    json_argument(parser)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print the counters of both directions."""
+    from ground.jsonlines import ControlClient
+
+    with ControlClient(options.control, "emulator") as client:
+        reply = client.request({"counters": True})
+    ways = {name: reply[name] for name in ("up", "down")}
+    if options.json:
+        print_json(ways)
+    else:
+        names = list(dict.fromkeys((*ways["up"], *ways["down"])))
+        rows = [(n, str(ways["up"].get(n, "")), str(ways["down"].get(n, ""))) for n in names]
+        print_table(("counter", "up", "down"), rows)
     return Exit.OK

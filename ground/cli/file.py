@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flight.console.exits import Exit, Stop
 from flight.console.output import print_json
-from flight.console.parser import Parser, json_argument
+from flight.console.parser import Parser, json_argument, seconds
 from ground.cli.parser import station_argument
 
 if TYPE_CHECKING:
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 def get_arguments(parser: Parser) -> None:
     """Arguments of ``file get``."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="received file")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="received file, else one that the node sends first"
+    )
+    parser.add_argument("--node", action="store_true", help="have the node send it, once more")
+    parser.add_argument(
+        "--timeout", type=seconds, default=600.0, metavar="S", help="longest wait for it (600 s)"
+    )
     parser.add_argument("--latest", action="store_true", help="the file received last")
     parser.add_argument("--out", type=Path, metavar="PATH", help="copy it there")
     parser.add_argument("--render", type=Path, metavar="PNG", help="draw it")
@@ -33,7 +39,14 @@ def get(options: argparse.Namespace) -> int:
         raise Stop(Exit.USAGE, "name one file, or give --latest")
     if options.scene is not None and options.render is None:
         raise Stop(Exit.USAGE, "--scene needs --render")
-    record = _find(options)
+    if options.node and options.name is None:
+        raise Stop(Exit.USAGE, "--node needs the name of a file")
+    record = None if options.node else _find(options)
+    if record is None:
+        _fetch(options)
+        record = _find(options)
+    if record is None:
+        raise Stop(Exit.CHECK_FAILED, f"file {options.name!r} came, but is not in the archive")
     path = options.dir / "inbox" / record["name"]
     data = _read(path, record)
     try:
@@ -51,6 +64,23 @@ def get(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _fetch(options: argparse.Namespace) -> None:
+    """Have the node send the file. Raises Stop with a hint when it has none of this name."""
+    from flight.dictionary.values import suggestion
+    from ground.cli.display import display
+    from ground.cli.fetching import fetch
+    from ground.cli.follow import connect
+
+    try:
+        with connect(options.dir) as client, display(options.json) as shown:
+            arguments = {"name": options.name}
+            fetch(client, shown, "file.send", arguments, options.name, options.timeout)
+    except Stop as stop:
+        near = suggestion(options.name, [record["name"] for record in _received(options)])
+        absent = "" if options.node else f"file {options.name!r} has not been received{near}; "
+        raise Stop(stop.code, f"{absent}{stop}") from stop
+
+
 def _written(options: argparse.Namespace, name: str, data: bytes) -> list[str]:
     """Write the copy and the picture, and say where."""
     said = []
@@ -64,21 +94,21 @@ def _written(options: argparse.Namespace, name: str, data: bytes) -> list[str]:
     return said
 
 
-def _find(options: argparse.Namespace) -> dict[str, Any]:
-    from flight.dictionary.values import suggestion
+def _received(options: argparse.Namespace) -> list[dict[str, Any]]:
     from ground.station.records import Records
 
     with Records(options.dir) as records:
-        files = records.files()
+        return records.files()
+
+
+def _find(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The record of a received file, None when it has not been received."""
+    files = _received(options)
     if options.latest:
         if not files:
             raise Stop(Exit.CHECK_FAILED, "no file has been received")
         return files[0]
-    for record in files:
-        if record["name"] == options.name:
-            return record
-    hint = suggestion(options.name, [record["name"] for record in files])
-    raise Stop(Exit.CHECK_FAILED, f"file {options.name!r} has not been received{hint}")
+    return next((record for record in files if record["name"] == options.name), None)
 
 
 def _read(path: Path, record: dict[str, Any]) -> bytes:

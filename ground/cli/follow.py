@@ -16,6 +16,7 @@ Line = dict[str, Any]
 _MEANING = {
     "UNKNOWN": ": the node knows no such task, scene, active program or name",
     "MODE": ": the node is in safe mode",
+    "NOT_ARMED": ": it is hazardous and was not armed, or too long ago",
     "BUDGET": ": it would miss its deadline, or take more energy than is allowed",
     "AUTHENTICATION": ": no key in program_keys of node.toml has signed it",
 }
@@ -35,14 +36,26 @@ class Follower:
         self._clock = SystemClock()
         self.stages: list[Line] = []
         self.link = False
-        self.request = 0
+        self.request = self.scheduled = 0
 
-    def send(self, command: str, arguments: dict[str, str]) -> int:
-        """Send and return the request id; the watch begins first, so that no stage is missed."""
+    def send(
+        self,
+        command: str,
+        arguments: dict[str, str],
+        confirm: str | None = None,
+        release: int | None = None,
+    ) -> int:
+        """Send and return the request id; the watch begins first, so that no stage is missed.
+
+        ``confirm`` names a hazardous command, ``release`` is the UTC in ns until which the node
+        keeps it; ``scheduled`` is then its own request id.
+        """
         kinds = ["stage", "packet", "progress", "file", "link"]
         self._client.request({"verb": "watch", "kinds": kinds})
-        reply = self._client.request({"verb": "send", "command": command, "arguments": arguments})
+        wanted: Line = {"verb": "send", "command": command, "arguments": arguments}
+        reply = self._client.request(wanted | {"confirm": confirm, "release": release})
         self.request, self.link = reply["request"], reply["link"]
+        self.scheduled, self.stages = reply.get("scheduled", 0), []
         return self.request
 
     @property

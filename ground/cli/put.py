@@ -18,6 +18,17 @@ def put_arguments(parser: Parser) -> None:
     """Arguments of ``file put``."""
     parser.add_argument("path", type=Path, metavar="PATH", help="file on this machine")
     parser.add_argument("--name", metavar="NAME", help="name on board (that of PATH)")
+    parser.add_argument(
+        "--class",
+        dest="acknowledged",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="CFDP class: 1 sends once, unacknowledged; 2 repairs what is lost (2)",
+    )
+    parser.add_argument(
+        "--priority", type=int, choices=range(10), default=5, metavar="0-9", help="higher first (5)"
+    )
     parser.add_argument("--wait", action="store_true", help="return when the node has kept it")
     parser.add_argument(
         "--timeout", type=seconds, default=600.0, metavar="S", help="longest wait (600 s)"
@@ -30,7 +41,7 @@ def put(options: argparse.Namespace) -> int:
     """Queue a file for the node; with ``--wait`` follow it until it is kept there."""
     name = options.name or options.path.name
     with connect(options.dir) as client, display(options.json) as shown:
-        sending = Sending(client, options.path, name)
+        sending = Sending(client, options.path, name, options.priority, options.acknowledged)
         if options.wait:
             sending.finish(shown, options.timeout)
     number = sending.transaction

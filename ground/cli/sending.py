@@ -11,18 +11,21 @@ from ground.cli.display import Display
 from ground.jsonlines import ControlClient
 
 DELIVERED = "NO_ERROR"
-UNANSWERED = "POSITIVE_ACK_LIMIT_REACHED"
+COPYING = 300.0  # s that the station may take to copy a file
 
 
 class Sending:
     """One file on its way up."""
 
-    def __init__(self, client: ControlClient, path: Path, name: str) -> None:
+    def __init__(
+        self, client: ControlClient, path: Path, name: str, priority: int = 5, acknowledged: int = 2
+    ) -> None:
         """Queue it; the watch begins first, so that its end is not missed. Raises Stop: 2 when
         the station cannot read the file, 3 when no node would take it."""
         self._client = client
         client.request({"verb": "watch", "kinds": ["uplink", "link"]})
-        reply = client.request({"verb": "put", "path": str(path.resolve()), "name": name})
+        wanted = {"verb": "put", "path": str(path.resolve()), "name": name}
+        reply = client.request(wanted | {"priority": priority, "class": acknowledged}, COPYING)
         self.name = name
         self.transaction: int = reply["transaction"]
         self.link: bool = reply["link"]
@@ -50,8 +53,7 @@ class Sending:
         if line["transaction"] != self.transaction:
             return False
         self.size = line["size"]
-        display.file({"name": self.name, "received": line["sent"], "size": self.size})
+        display.file(line | {"received": line["sent"]})
         if line["outcome"] in ("", DELIVERED):
             return bool(line["outcome"])
-        code = Exit.NO_ANSWER if line["outcome"] == UNANSWERED else Exit.REFUSED_ON_BOARD
-        raise Stop(code, f"{self.name} is not on board: {line['outcome']}")
+        raise Stop(Exit.REFUSED_ON_BOARD, f"{self.name} is not on board: {line['outcome']}")

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL,
     verdict TEXT NOT NULL, product TEXT NOT NULL, utc_ns INTEGER NOT NULL);
 """
+RELEASE = "@release"  # argument of a telecommand that the node keeps until this UTC in ns
 SEQUENCES = 1 << 14
 ROWS_KEPT = 1_000_000
 

@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
 from flight.console.exits import Exit, Stop
 from flight.dictionary.enums import Stage
-from flight.dictionary.layout import LayoutError
-from flight.link.staging import LARGEST
+from flight.link.coding.ends import Coding
+from flight.runtime.audit import AuditLog
 from flight.runtime.clock import SystemClock
 from ground.commanding import build_command
 from ground.datagram import Address, DatagramSocket
-from ground.jsonlines import ControlServer, Peer
-from ground.station.archive import Archive
-from ground.station.happenings import NoAnswer
-from ground.station.inbox import Inbox
+from ground.jsonlines import Answer, ControlServer, Peer
+from ground.keys.holder import KeyHolder
+from ground.station.archive import RELEASE, Archive
+from ground.station.filedesk import FileDesk
+from ground.station.happenings import FileUplink
 from ground.station.jsonform import KIND
 from ground.station.lock import DirectoryLock
-from ground.station.outbox import OutboxFull
 from ground.station.recorder import Recorder
 from ground.station.records import Records
-from ground.station.session import LinkSession, QueueFull
+from ground.station.requests import Requests
+from ground.station.session import LinkSession
 from ground.station.settings import StationSettings
 
 PERIOD = 0.01
 COMMIT_PERIOD = 0.5
 AT_ONCE = ("stage", "file")
-TRANSACTIONS = 1 << 32
+TRANSACTIONS = 1 << 31
 
 
 class Station:
     """One station on one directory, which it locks."""
 
     def __init__(
-        self, folder: Path, settings: StationSettings, listen: Address, node: Address
+        self,
+        folder: Path,
+        settings: StationSettings,
+        listen: Address,
+        node: Address,
+        keys: KeyHolder | None,
+        coding: Coding,
     ) -> None:
         """Raises Stop (6) when another station holds the directory or the port."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,11 +58,25 @@ class Station:
         self._timer: asyncio.TimerHandle | None = None
         self._control = ControlServer(folder / "control.sock", self._handle)
         self._archive = Archive(folder / "archive.sqlite", self._clock.utc_ns())
-        inbox = Inbox(folder / "inbox")
-        # Milliseconds of UTC: the node may still know the transactions of an earlier run.
-        first = self._clock.utc_ns() // 1_000_000 % TRANSACTIONS
-        self._session = LinkSession(settings, inbox, self._archive.take_sequence, first)
-        self._recorder = Recorder(self._archive, inbox)
+        # Milliseconds of UTC: the node may still know transactions of a directory that is lost.
+        first = self._clock.utc_ns() // 1_000_000 % TRANSACTIONS + 1
+        self._files = FileDesk(folder, settings.file_round_trip, self._clock.now(), first)
+        self._keys = keys
+        end = None if keys is None else keys.end
+        self._session = LinkSession(
+            settings, self._files.engine, self._archive.take_sequence, end, coding
+        )
+        self._recorder = Recorder(self._archive, self._files.inbox)
+        self._audit = AuditLog(folder / "audit")
+        self._audit.add(self._clock.utc_ns(), "started", "station")
+        self._requests = Requests(
+            self._session,
+            self._files,
+            self._archive,
+            self._audit,
+            keys,
+            lambda: self._record(self._clock.now()),
+        )
         self._socket: DatagramSocket | None = None
         self._listen = listen
         self._adopt(folder)
@@ -63,13 +86,13 @@ class Station:
         """Take over the telecommands of an earlier run that had not ended."""
         with Records(folder) as records:
             unfinished = records.unfinished()
-        for command in unfinished:
-            stage = Stage[command["stage"]]
-            if stage >= Stage.SENT:
-                self._session.tracker.adopt(command["request"], command["name"], stage)
-            else:  # it was lost with the memory of the earlier run
-                lost = NoAnswer(command["request"], command["name"], 0)
-                self._recorder.record(lost, self._clock.utc_ns())
+        for each in unfinished:
+            arguments, stage = each["arguments"], Stage[each["stage"]]
+            command = None
+            if RELEASE not in arguments:  # the node has it, and releases it itself
+                with contextlib.suppress(Stop):  # of another dictionary
+                    command = build_command(each["name"], arguments)
+            self._session.adopt(each["request"], each["name"], stage, command)
 
     async def start(self) -> None:
         """Open the sockets and begin. Raises Stop (6)."""
@@ -96,6 +119,8 @@ class Station:
         find it in the archive."""
         happenings = self._session.happenings()
         lines = [self._recorder.record(each, self._clock.utc_ns()) for each in happenings]
+        if any(isinstance(each, FileUplink) and each.outcome for each in happenings):
+            self._files.tidy()
         if now >= self._commit_due or any(line["happening"] in AT_ONCE for line in lines):
             self._archive.commit()
             self._commit_due = now + COMMIT_PERIOD
@@ -109,42 +134,11 @@ class Station:
             elif line["happening"] in kinds:
                 peer.send(line)
 
-    def _handle(self, request: dict[str, Any], peer: Peer) -> dict[str, Any]:
+    def _handle(self, request: dict[str, Any], peer: Peer) -> Answer:
         match request:
-            case {"verb": "send", "command": str(name), "arguments": dict(values)}:
-                return self._send(name, {str(key): str(each) for key, each in values.items()})
-            case {"verb": "put", "path": str(path), "name": str(name)}:
-                return self._put(Path(path), name)
             case {"verb": "watch", "kinds": list(kinds)}:
                 return self._watch({str(kind) for kind in kinds}, peer)
-            case {"verb": "status"}:
-                statistics = self._session.statistics()
-                return {"ok": True, "link": self._session.link_up, **statistics}
-        return {"ok": False, "code": Exit.USAGE, "error": "verbs: send, put, watch, status"}
-
-    def _send(self, name: str, values: dict[str, str]) -> dict[str, Any]:
-        try:
-            command = build_command(name, values)
-            request = self._session.send_command(command)
-        except Stop as stop:
-            return {"ok": False, "code": stop.code, "error": str(stop)}
-        except (LayoutError, QueueFull) as error:
-            return {"ok": False, "code": Exit.REFUSED_ON_GROUND, "error": f"refused: {error}"}
-        self._archive.add_command(request, name, values, self._clock.utc_ns())
-        self._record(self._clock.now())  # durable before it is confirmed
-        return {"ok": True, "request": request, "link": self._session.link_up}
-
-    def _put(self, path: Path, name: str) -> dict[str, Any]:
-        """Queue a file of this machine for the node. It is read now; it may change later."""
-        try:
-            with path.open("rb") as file:
-                data = file.read(LARGEST + 1)
-            transaction = self._session.send_file(name, data)
-        except OSError as error:
-            return {"ok": False, "code": Exit.USAGE, "error": f"{path}: {error.strerror}"}
-        except (OutboxFull, ValueError) as error:
-            return {"ok": False, "code": Exit.REFUSED_ON_GROUND, "error": f"refused: {error}"}
-        return {"ok": True, "transaction": transaction, "link": self._session.link_up}
+        return self._requests.answer(request, peer)
 
     def _watch(self, kinds: set[str], peer: Peer) -> dict[str, Any]:
         unknown = kinds - set(KIND.values())
@@ -161,10 +155,20 @@ class Station:
             self._socket.close()
         await self._control.stop()
         self._archive.close()
+        self._audit.close()
+        if self._keys is not None:
+            self._keys.close()
         self._lock.release()
 
 
-async def _serve(folder: Path, settings: StationSettings, listen: Address, node: Address) -> None:
+async def _serve(
+    folder: Path,
+    settings: StationSettings,
+    listen: Address,
+    node: Address,
+    keys: KeyHolder | None,
+    coding: Coding,
+) -> None:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
@@ -176,19 +180,30 @@ async def _serve(folder: Path, settings: StationSettings, listen: Address, node:
         loop.add_signal_handler(number, finish)
     # A fault in a callback ends the station: a station that runs but records nothing is worse.
     loop.set_exception_handler(lambda _, context: finish(context.get("exception")))
-    station = Station(folder, settings, listen, node)
+    station = Station(folder, settings, listen, node, keys, coding)
     try:
         await station.start()
+        if keys is None:
+            print("ground: THE LINK IS NOT PROTECTED (--insecure-dev)", file=sys.stderr)
         print("station ready", flush=True)
         await ended
     finally:
         await station.stop()
 
 
-def run(folder: Path, settings: StationSettings, listen: Address, node: Address) -> None:
-    """Run a station until SIGTERM or SIGINT. Raises Stop: 6 when something is in use, 1 when the
-    archive or the inbox cannot be written."""
+def run(
+    folder: Path,
+    settings: StationSettings,
+    listen: Address,
+    node: Address,
+    keys: KeyHolder | None,
+    coding: Coding,
+) -> None:
+    """Run a station until SIGTERM or SIGINT; without ``keys`` the link is not protected.
+
+    Raises Stop: 6 when something is in use, 1 when the archive or the inbox cannot be written.
+    """
     try:
-        asyncio.run(_serve(folder, settings, listen, node))
+        asyncio.run(_serve(folder, settings, listen, node, keys, coding))
     except (OSError, sqlite3.Error) as error:
         raise Stop(Exit.CHECK_FAILED, f"station ended: {error}") from error

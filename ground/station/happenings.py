@@ -55,11 +55,13 @@ class EventReceived:
 
 @dataclass(frozen=True, slots=True)
 class FileProgress:
-    """Octets of a file that have arrived."""
+    """Octets of a file that have arrived; ``resent`` came more than once, ``rate`` is octets/s."""
 
     name: str
     received: int
     size: int
+    resent: int = 0
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class FileDelivered:
 
 @dataclass(frozen=True, slots=True)
 class FileUplink:
-    """Octets of a file that were sent up at least once.
+    """Octets of a file that were sent up at least once, ``resent`` again; ``rate`` is octets/s.
 
     ``outcome`` is empty until the transfer has ended, then the condition code of CFDP by name:
     NO_ERROR when the node has kept the file.
@@ -83,6 +85,8 @@ class FileUplink:
     sent: int
     size: int
     outcome: str
+    resent: int = 0
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,18 @@ class Records:
 
     def unfinished(self) -> list[Record]:
         """Telecommands whose last stage is neither final nor "no answer", oldest first."""
-        return self._all(
-            "SELECT commands.request, commands.name, stages.stage FROM commands JOIN stages"
+        found = self._all(
+            "SELECT commands.request, commands.name, commands.arguments, stages.stage FROM commands"
+            " JOIN stages"
             " ON stages.id = (SELECT max(id) FROM stages WHERE command = commands.id)"
             " WHERE stages.stage NOT IN ('COMPLETED', 'FAILED', 'NO_ANSWER')"
             " ORDER BY commands.id"
         )
+        return [each | {"arguments": json.loads(each["arguments"])} for each in found]
+
+    def command(self, request: int) -> Record | None:
+        """The newest telecommand of a request id, with its stages; None when there is none."""
+        return next((each for each in self.commands(1 << 30) if each["request"] == request), None)
 
     def tasks(self) -> list[Record]:
         """Last known status of all tasks, newest task first."""

@@ -6,26 +6,30 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable
 
+from flight.dictionary.enums import Stage
+from flight.dictionary.operations import Schedule
 from flight.dictionary.registry import Command, item
 from flight.link import services
-from flight.link.cfdp import CfdpError, Filestore, Receiver, Settings, parse, towards_sender
-from flight.link.channels import Apid, Entity, VirtualChannel
+from flight.link.cfdp import Engine
+from flight.link.channels import Apid, VirtualChannel
+from flight.link.coding.ends import Coding, GroundCoding
 from flight.link.errors import LinkError
-from flight.link.fop import Fop
 from flight.link.pus import Telecommand
-from flight.link.spacepacket import SpacePacket
+from flight.link.sdls import LinkEnd, NotProtected
+from flight.link.spacepacket import IDLE_APID, SEQUENCE_MODULUS, SpacePacket
 from flight.link.tc import TcFrame
 from flight.link.tm import TmDeframer
+from ground.station.commandlink import CommandLink
 from ground.station.downlink import Reports
-from ground.station.happenings import FileDelivered, FileProgress, Happening, LinkChanged
-from ground.station.outbox import Outbox
+from ground.station.filewatch import FileWatch
+from ground.station.happenings import Happening, LinkChanged
 from ground.station.settings import ATTEMPTS, SILENCE, StationSettings
 from ground.station.uplink import Uplink
 from ground.station.verification import Tracker
 
 QUEUE = 256
-PROGRESS_PERIOD = 0.25
-NAK_SIZE = 256
+PLAIN = Coding()
+HAIL = 4.0  # s of silence after which the station shows a node that it is there
 
 
 class QueueFull(Exception):
@@ -35,72 +39,107 @@ class QueueFull(Exception):
 class LinkSession:
     """Telecommands up through COP-1, files up and down, reports down.
 
-    ``sequence`` gives the next telecommand sequence count, ``first`` is the transaction number of
-    the first file that goes up. All times are monotonic seconds of the caller. While no telemetry
-    arrives the link is down: telecommands and files wait and nothing times out.
+    ``sequence`` gives the next telecommand sequence count, ``files`` runs the transfers. All times
+    are monotonic seconds of the caller. While no telemetry arrives the link is down: telecommands
+    and files wait and nothing times out.
     """
 
     def __init__(
         self,
         settings: StationSettings,
-        filestore: Filestore,
+        files: Engine,
         sequence: Callable[[], int],
-        first: int = 1,
+        security: LinkEnd | None = None,
+        coding: Coding = PLAIN,
     ) -> None:
+        """Raises ValueError for a coding that the frames do not fit."""
         self.counters: Counter[str] = Counter()
         self.link_up = False
         self.tracker = Tracker(settings.answer_timeout, ATTEMPTS)
-        self._settings = settings
+        self._settings, self._security = settings, security
         self._sequence = sequence
-        self._deframer = TmDeframer(settings.spacecraft, settings.frame_size)
-        self._reports = Reports(self.tracker)
-        self._fop = Fop(
+        self._coding = GroundCoding(coding, settings.frame_size)
+        self._deframer = TmDeframer(settings.spacecraft, settings.frame_size, security)
+        self._reports = Reports(self.tracker, security)
+        self._fop = CommandLink(
             settings.spacecraft,
             VirtualChannel.COMMANDS,
             settings.frame_timeout,
             window=settings.window,
         )
-        self._receiver = Receiver(
-            Entity.GROUND,
-            filestore,
-            Settings(round_trip=settings.file_round_trip, nak_pdu=NAK_SIZE),
-        )
-        self._outbox = Outbox(settings.file_round_trip, first)
-        self._uplink = Uplink(settings.uplink_rate, self._file_frame)
+        self._files, self.watch = files, FileWatch(files)
+        files.freeze(0.0)
+        self._uplink = Uplink(settings.uplink_rate, self._file_frame, security)
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._outgoing: list[bytes] = []
         # One list for all parts, so that it keeps the order of events.
         self._happenings = self.tracker.happenings
-        self._heard = -math.inf
+        self._heard = self._second_due = self._spoke = -math.inf
         self._pdus = 0  # of files, both directions
-        self._progress: dict[int, int] = {}
-        self._progress_due = -math.inf
 
     def send_command(self, command: Command) -> int:
         """Queue a telecommand and return its request id.
 
         Raises QueueFull, LayoutError for values that the dictionary does not allow.
         """
-        if len(self._waiting) >= QUEUE:
-            raise QueueFull(f"{QUEUE} telecommands wait for the link")
-        service, subtype, data = services.telecommand(command)
-        packet = Telecommand(Apid.NODE, self._sequence(), service, subtype, data)
-        while self.tracker.known_on_board(packet.request_id):
-            packet = Telecommand(Apid.NODE, self._sequence(), service, subtype, data)
-        raw = packet.pack()
-        self.tracker.queued(packet.request_id, item(command).name, raw)
-        self._waiting.append((packet.request_id, raw))
+        packet = self._packet(command)
+        self._queue(packet, item(command).name)
         return packet.request_id
 
-    def send_file(self, name: str, data: bytes) -> int:
-        """Queue a file for the node and return its transaction number.
+    def schedule(self, command: Command, release: int) -> tuple[int, int]:
+        """Queue a telecommand that the node is to keep until a UTC in ns.
 
-        Raises OutboxFull; ValueError for a name or a size that no node takes.
+        Returns the request ids of what is sent and of what is released. Raises as ``send_command``
+        does; LinkError for a time that no packet can carry.
         """
-        return self._outbox.add(name, data)
+        inner = self._packet(command)
+        outer = self._packet(Schedule(release, inner.pack()))
+        self._queue(outer, "schedule.insert")
+        self.tracker.kept(inner.request_id, item(command).name)
+        return outer.request_id, inner.request_id
+
+    def withdraw(self, request: int) -> bool:
+        """Give up a telecommand that waits for the link; False when it does not."""
+        left = deque(each for each in self._waiting if each[0] != request)
+        if len(left) == len(self._waiting):
+            return False
+        self._waiting = left
+        self.tracker.withdrawn(request)
+        return True
+
+    def adopt(self, request: int, name: str, stage: Stage, command: Command | None) -> None:
+        """Go on with a telecommand of an earlier run: what was not sent is sent, what was is
+        followed, and sent again as the same packet when no answer comes. Without ``command`` it is
+        only followed."""
+        raw = b""
+        if command is not None:
+            content = services.telecommand(command)
+            packet = Telecommand(Apid.NODE, request % SEQUENCE_MODULUS, *content)
+            raw = packet.pack() if packet.request_id == request else b""
+        self.tracker.adopt(request, name, raw, stage)
+        if raw and stage < Stage.SENT:
+            self._waiting.append((request, raw))
+
+    def _packet(self, command: Command) -> Telecommand:
+        content = services.telecommand(command)
+        packet = Telecommand(Apid.NODE, self._sequence(), *content)
+        while self.tracker.known_on_board(packet.request_id):
+            packet = Telecommand(Apid.NODE, self._sequence(), *content)
+        return packet
+
+    def _queue(self, packet: Telecommand, name: str) -> None:
+        if len(self._waiting) >= QUEUE:
+            raise QueueFull(f"{QUEUE} telecommands wait for the link")
+        raw = packet.pack()
+        self.tracker.queued(packet.request_id, name, raw)
+        self._waiting.append((packet.request_id, raw))
 
     def on_frame(self, datagram: bytes, now: float) -> None:
         """Take one datagram from the downlink."""
+        for frame in self._coding.received(datagram):
+            self._on_frame(frame, now)
+
+    def _on_frame(self, datagram: bytes, now: float) -> None:
         good = self._deframer.counters["good"]
         packets = self._deframer.feed(datagram)
         if self._deframer.counters["good"] == good:
@@ -119,26 +158,22 @@ class LinkSession:
             if packet.apid == Apid.NODE:
                 self._reports.take(raw)
             elif packet.apid == Apid.FILES and not packet.telecommand:
-                self._on_pdu(packet.data, now)
+                self._files.receive(packet.data, now)
             else:
                 self.counters["packets_other"] += 1
-        except (LinkError, CfdpError):
+        except LinkError:
             self.counters["packets_bad"] += 1
-
-    def _on_pdu(self, raw: bytes, now: float) -> None:
-        if towards_sender(raw):
-            self._outbox.receive(parse(raw), now)
-        else:
-            self._feed_back(self._receiver.receive(raw, now))
 
     def tick(self, now: float) -> None:
         """Run everything that time drives; call it at least every 20 ms."""
+        if self._security is not None and now >= self._second_due:
+            self._second_due = now + 1.0
+            self.counters["counters_unsaved"] += bool(self._security.second())
         if self.link_up and now - self._heard > SILENCE:
             self._link(False, now)
-        self._watch_files(now)
+        self._happenings += self.watch.changed(now)
         if not self.link_up:
             return
-        self._feed_back(self._receiver.tick(now))
         for _, packet in self.tracker.due(now):
             self._fop.submit(packet)
         while self._waiting and self._fop.submit(self._waiting[0][1]):
@@ -146,7 +181,12 @@ class LinkSession:
         if not self._uplink.commands_waiting:
             self._uplink.add_commands(self._fop.tick(now))
         for frame in self._uplink.release(now):
-            self._outgoing.append(frame.pack())
+            self._spoke = now
+            try:
+                self._outgoing.append(self._coding.sent(frame.pack(self._security)))
+            except NotProtected:
+                self.counters["not_protected"] += 1
+                continue
             if frame.channel == VirtualChannel.COMMANDS and not frame.control:
                 self.tracker.sent(int.from_bytes(frame.data[:4]), now)
 
@@ -163,17 +203,17 @@ class LinkSession:
 
     def statistics(self) -> dict[str, dict[str, int]]:
         """Counters of all parts, for a person."""
-        fop = self._fop.counters
+        frames = self._fop.frames
         return {
             "downlink": {str(name): count for name, count in self._deframer.counters.items()},
             "packets": dict(self.counters),
-            "files": dict(self._receiver.counters),
+            "coding": dict(self._coding.counters),
+            "files": dict(self._files.counters),
             "uplink": {
                 "frames": self._uplink.sent,
-                "commands_retransmitted": fop.retransmitted,
-                "commands_acknowledged": fop.acknowledged,
-                "reinitialised": fop.reinitialised,
-                "feedback_dropped": self._uplink.dropped,
+                "commands_retransmitted": frames.retransmitted,
+                "commands_acknowledged": frames.acknowledged,
+                "reinitialised": self._fop.counters.reinitialised,
                 "waiting": len(self._waiting),
             },
         }
@@ -182,34 +222,21 @@ class LinkSession:
         self.link_up = up
         if up:
             self.tracker.resume(now)
+            self._files.thaw(now)
+        else:
+            self._files.freeze(now)
         self._happenings.append(LinkChanged(up))
 
-    def _feed_back(self, pdus: list[bytes]) -> None:
-        for pdu in pdus:
-            self._uplink.add_feedback(self._frame(pdu))
-
     def _file_frame(self, now: float) -> TcFrame | None:
-        """Next frame of the file that goes up."""
-        pdu = self._outbox.next_pdu(now)
-        return None if pdu is None else self._frame(pdu)
-
-    def _frame(self, pdu: bytes) -> TcFrame:
-        packet = SpacePacket(Apid.FILES, True, self._pdus, pdu, secondary=False)
+        """Next frame that files have to send, or an idle one after a silence: a node that hears
+        nothing takes itself to be out of view."""
+        apid: int = Apid.FILES
+        pdu = self._files.next_pdu(now)
+        if pdu is None:
+            if now - self._spoke < HAIL:
+                return None
+            apid, pdu, self._spoke = IDLE_APID, bytes(1), now
+        packet = SpacePacket(apid, True, self._pdus, pdu, secondary=False)
         self._pdus += 1
         spacecraft, channel = self._settings.spacecraft, VirtualChannel.FILES
         return TcFrame(spacecraft, channel, 0, packet.pack(), bypass=True)
-
-    def _watch_files(self, now: float) -> None:
-        delivered = self._receiver.delivered()
-        if now >= self._progress_due:
-            self._progress_due = now + PROGRESS_PERIOD
-            current = {each.transaction: each for each in self._receiver.progress() if each.name}
-            for number, each in current.items():
-                if self._progress.get(number) != each.received:
-                    self._happenings.append(FileProgress(each.name, each.received, each.size))
-            self._progress = {number: each.received for number, each in current.items()}
-            self._happenings += self._outbox.progress()
-        self._happenings += self._outbox.ended()
-        for done in delivered:
-            self._happenings.append(FileProgress(done.name, done.size, done.size))
-            self._happenings.append(FileDelivered(done.name, done.size))

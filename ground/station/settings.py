@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flight.dictionary.parameters import LinkParameters
 from ground.linkfile import Link
 
-ATTEMPTS = 5
+ATTEMPTS = 7
 SILENCE = 3.0
 # Longest pause between two CLCWs on a live link, and the time both ends take to react.
 _CLCW_PERIOD = LinkParameters().idle_period

@@ -6,25 +6,26 @@ import math
 from collections import deque
 from collections.abc import Callable
 
+from flight.link.sdls import LinkEnd
 from flight.link.tc import TcFrame
 
-FEEDBACK_LIMIT = 256
 # Unused time that may be made up for: one period of a caller that ticks every 20 ms.
 CREDIT = 0.02
 
 
 class Uplink:
-    """Paces frames: telecommands, then feedback to files that come down, then ``file(now)``, the
-    next frame of a file that goes up. ``dropped`` counts feedback beyond 256 frames; CFDP repeats
-    it."""
+    """Paces frames: telecommands, then ``file(now)``, the next frame that files have to send."""
 
-    def __init__(self, rate: float, file: Callable[[float], TcFrame | None]) -> None:
+    def __init__(
+        self,
+        rate: float,
+        file: Callable[[float], TcFrame | None],
+        security: LinkEnd | None = None,
+    ) -> None:
         self.sent = 0
-        self.dropped = 0
         self._rate = rate
-        self._file = file
+        self._file, self._security = file, security
         self._commands: deque[TcFrame] = deque()
-        self._feedback: deque[TcFrame] = deque()
         self._free = -math.inf
 
     @property
@@ -36,23 +37,15 @@ class Uplink:
         """Queue frames of COP-1; its window bounds them."""
         self._commands.extend(frames)
 
-    def add_feedback(self, frame: TcFrame) -> None:
-        """Queue a frame with a CFDP PDU."""
-        if len(self._feedback) >= FEEDBACK_LIMIT:
-            self.dropped += 1
-            return
-        self._feedback.append(frame)
-
     def release(self, now: float) -> list[TcFrame]:
         """Return the frames whose turn has come by ``now`` s."""
         released: list[TcFrame] = []
         self._free = max(self._free, now - CREDIT)
         while self._free <= now and (frame := self._next(now)) is not None:
-            self._free += len(frame.pack()) * 8 / self._rate
+            self._free += frame.size(self._security) * 8 / self._rate
             released.append(frame)
         self.sent += len(released)
         return released
 
     def _next(self, now: float) -> TcFrame | None:
-        queue = self._commands or self._feedback
-        return queue.popleft() if queue else self._file(now)
+        return self._commands.popleft() if self._commands else self._file(now)

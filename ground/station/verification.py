@@ -60,9 +60,25 @@ class Tracker:
             self._forget(next(iter(self._entries)))
         self.happenings.append(StageChanged(request, command, Stage.QUEUED))
 
-    def adopt(self, request: int, command: str, stage: Stage) -> None:
-        """Follow a telecommand of an earlier session. It is not sent again."""
-        self._entries[request] = Entry(request, command, b"", stage)
+    def adopt(self, request: int, command: str, packet: bytes, stage: Stage) -> None:
+        """Follow a telecommand of an earlier run; without a packet it is not sent again."""
+        entry = self._entries[request] = Entry(request, command, packet, stage)
+        if packet and stage >= Stage.SENT:
+            self._awaited[request] = entry
+
+    def kept(self, request: int, command: str) -> None:
+        """Follow a telecommand that the node keeps until its time."""
+        self._forget(request)
+        self._entries[request] = Entry(request, command, b"", Stage.SENT)
+        self.happenings.append(StageChanged(request, command, Stage.SENT))
+
+    def withdrawn(self, request: int) -> None:
+        """The telecommand was given up before it was sent."""
+        entry = self._entries.get(request)
+        if entry is not None:
+            entry.stage = Stage.FAILED
+            happening = StageChanged(request, entry.command, Stage.FAILED, Reason.CANCELLED)
+            self.happenings.append(happening)
 
     def released(self, request: int) -> None:
         """The telecommand was handed to the frame layer."""

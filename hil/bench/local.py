@@ -16,12 +16,13 @@ from typing import Any
 
 import psutil
 
-from flight.config import default_path
+from flight.config import default_path, load
 from flight.console.exits import Stop
 from flight.runtime import kernel
 from flight.runtime.clock import SystemClock
 from flight.runtime.directory import run_dir
 from ground.jsonlines import ControlClient
+from hil.bench.keys import make_pair
 
 Line = dict[str, Any]
 
@@ -64,10 +65,13 @@ class LocalBench:
         self.clock = SystemClock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports = free_ports(4)
+        self.keys = folder / "keys"  # of the station, and below "node" a copy for the node
         self._client: ControlClient | None = None
 
     def __enter__(self) -> LocalBench:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.keys.exists():
+            make_pair(self.keys, self.spacecraft)
         kernel.adopt_orphans()  # as init would: what a killed node leaves is ours to reap
         try:
             self.start_emulator()
@@ -106,7 +110,7 @@ class LocalBench:
         self._start(
             "node", "flight", "run", "--dir", str(self.node_dir), "--config", str(self.config),
             "--listen", f"127.0.0.1:{up}", "--peer", f"127.0.0.1:{down}",
-            "--seed", str(self.seed), "--allow-injection",
+            "--keys", str(self.keys / "node"), "--seed", str(self.seed), "--allow-injection",
         )  # fmt: skip
 
     def restart_node(self) -> None:
@@ -131,8 +135,10 @@ class LocalBench:
         self._start(
             "station", "ground", "station", "--dir", str(self.station_dir),
             "--listen", f"127.0.0.1:{station}", "--node", f"127.0.0.1:{up}",
-            "--link", str(self.link),
+            "--link", str(self.link), "--keys", str(self.keys / "station"),
         )  # fmt: skip
+        if self._client is not None:  # of a station that was killed
+            self._client.close()
         self._client = self._connect()
         kinds = ["stage", "packet", "progress", "event", "file", "link"]
         self._client.request({"verb": "watch", "kinds": kinds})
@@ -153,6 +159,16 @@ class LocalBench:
             self._processes[name].wait(seconds)
         except subprocess.TimeoutExpired:
             return
+
+    @property
+    def spacecraft(self) -> int:
+        """Identifier of the node."""
+        return int(load(self.config)["link"]["spacecraft"])
+
+    @property
+    def node_port(self) -> int:
+        """UDP port on which the node listens, past the emulator."""
+        return self._ports[0]
 
     def pid(self, name: str) -> int:
         """Process id of ``node``, ``emulator`` or ``station``."""

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flight.config import default_path, load
+from flight.link.coding.ends import Coding
 from flight.runtime.journal import read, segments
 from flight.runtime.simulation import SimulatedNode, VirtualTime
 from flight.runtime.store import MemoryStore
 from ground.commanding import build_command
 from ground.emulator.channel import Channel
+from ground.keys.holder import KeyHolder
 from ground.linkfile import load_link
+from ground.station.filedesk import FileDesk
 from ground.station.happenings import Happening
-from ground.station.inbox import Inbox
 from ground.station.session import LinkSession
 from ground.station.settings import StationSettings
+from hil.bench.keys import make_pair
 
 STATION_TICK = 0.01  # s
+CODED_FRAME = 1115  # octets: five full code words
 TABLE = "flight.topology:TABLE"
 
 
 class VirtualBench:
     """The same node, emulator and station code as in real time, stepped by one clock.
 
-    ``trace`` holds every datagram that was sent, with its virtual time and direction.
+    The link is protected, under keys that follow from the seed. ``trace`` holds every datagram that
+    was sent, with its virtual time and direction.
     """
 
     def __init__(
-        self, folder: Path, seed: int, *, config: Path | None = None, link: Path | None = None
+        self,
+        folder: Path,
+        seed: int,
+        *,
+        config: Path | None = None,
+        link: Path | None = None,
+        coding: str = "",
+        station_coding: str | None = None,
     ) -> None:
+        """``coding`` is that of the node, and of the station unless that has another."""
         configs = default_path().parent
         settings = load(config or configs / "node.toml")
         described = load_link(link or configs / "links" / "leo.toml")
@@ -44,10 +59,19 @@ class VirtualBench:
         self.inbox = folder / "inbox"
         self.store = MemoryStore(folder / "node")
         counter = itertools.count(1)
+        keys, spacecraft = folder / "keys", int(settings["link"]["spacecraft"])
+        make_pair(keys, spacecraft, random.Random(seed).randbytes)
+        settings["link"]["keys"] = str(keys / "node")
+        self.keys = KeyHolder(keys / "station", spacecraft)
+        words = Coding.parse(coding if station_coding is None else station_coding)
+        settings["link"]["coding"] = coding
+        station = StationSettings.of(described, spacecraft)
+        if coding:
+            station = replace(station, frame_size=CODED_FRAME)
+            settings["parameters"].setdefault("link", {})["frame_size"] = CODED_FRAME
+        self.files = FileDesk(folder, station.file_round_trip, self.time.clock.now(), 1)
         self.station = LinkSession(
-            StationSettings.of(described, int(settings["link"]["spacecraft"])),
-            Inbox(self.inbox),
-            lambda: next(counter),
+            station, self.files.engine, lambda: next(counter), self.keys.end, words
         )
         self.node = SimulatedNode(self.time, TABLE, settings, self.store, seed)
         self.node.transmit = lambda raw: self._offer(self.down, "down", raw, self._to_station)
@@ -56,6 +80,12 @@ class VirtualBench:
     def send(self, command: str, **arguments: str) -> int:
         """Send a telecommand; return its request id."""
         return self.station.send_command(build_command(command, arguments))
+
+    def uplink(self, name: str, data: bytes) -> int:
+        """Send a file up; return its transaction number."""
+        path = self.folder / "to-send"
+        path.write_bytes(data)
+        return self.files.put(path, name, 5, acknowledged=True)
 
     def run(self, seconds: float, done: Callable[[], bool] = lambda: False) -> bool:
         """Let virtual time pass, until ``done()`` at the latest."""

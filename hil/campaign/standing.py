@@ -66,6 +66,7 @@ class StandingNode:
             sys.executable, "-m", "flight", "run", "--dir", str(self.state_dir),
             "--config", str(configs / default_path().name), "--seed", str(seed),
             "--listen", f"127.0.0.1:{up}", "--peer", f"127.0.0.1:{down}", "--allow-injection",
+            "--insecure-dev",
         ]  # fmt: skip
 
     def __enter__(self) -> StandingNode:
@@ -219,7 +220,10 @@ class StandingNode:
 
     def deliver(self, task: int) -> None:
         """Confirm a product as the ground would: nobody listens here, the queue would fill."""
-        command, requester = FileDelivered(f"task-{task:06d}.product"), self._tool.requester
+        command, requester = (
+            FileDelivered(f"products/task-{task:06d}.product"),
+            self._tool.requester,
+        )
         requester.send(self._tool.table.executes(command), command, lambda _: None, ANSWER)
 
     def replicas(self, task: int) -> dict[int, int]:

@@ -9,7 +9,7 @@ from flight.console.exits import Exit, Stop
 from flight.console.parser import Parser, seed
 
 RESULTS = (
-    *("node", "station", "node.log", "emulator.log", "station.log", "emulator.json"),
+    *("node", "station", "keys", "node.log", "emulator.log", "station.log", "emulator.json"),
     *("summary.json", "product.png"),
 )
 

@@ -88,7 +88,7 @@ class Node(ExecutorNode):
         storage._load_programs()
 
     def install(self, version: int, data: bytes = b"") -> Reason:
-        self.store.write(staged("up"), data or bundle(version))
+        self.store.path(staged("up")).write_bytes(data or bundle(version))
         return self.command(InstallProgram("up")).reason
 
     def active(self, version: int) -> None:

@@ -15,8 +15,10 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
+from memory_files import NoFiles, Records
 
 from flight.dictionary.codec import encode
 from flight.dictionary.commands import RunTask
@@ -32,7 +34,7 @@ from flight.dictionary.telemetry import (
     TaskStatus,
 )
 from flight.link import services
-from flight.link.cfdp import Sender, Settings, crc32c, parse
+from flight.link.cfdp import Engine, Filestore, Settings, StoredFile
 from flight.link.channels import Apid, Entity, VirtualChannel
 from flight.link.errors import LinkError
 from flight.link.farm import Farm, Verdict
@@ -46,20 +48,6 @@ SIZE = 640
 RATE = 4e6
 PRODUCT = "task-1.product"
 SCENE = np.full((40, 50, 3), 90, np.uint8)
-
-
-class Octets:
-    """A file that is sent."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    def read(self, offset: int, n: int) -> bytes:
-        return self._data[offset : offset + n]
-
-    def checksum(self) -> int:
-        return crc32c(self._data)
 
 
 def scene() -> bytes:
@@ -90,10 +78,15 @@ class NodeDouble:
         lose: Callable[[Stage], bool] = lambda stage: False,
         mute: bool = False,
         refuse: Reason = Reason.NONE,
+        files: Filestore | None = None,
+        records: Records | None = None,
     ) -> None:
         self.executed: list[Command] = []
         self.ledger: OrderedDict[int, tuple[Stage, Reason]] = OrderedDict()
-        self.sender: Sender | None = None
+        store = files or cast("Filestore", NoFiles())
+        self.records = records or Records()
+        self.engine = Engine(Entity.NODE, store, self.records, Settings(round_trip=0.2))
+        self.sources: dict[str, bytes] = {}
         self.bad = 0
         self._lose, self._mute, self._refuse = lose, mute, refuse
         self._framer = TmFramer(SPACECRAFT, SIZE)
@@ -102,21 +95,26 @@ class NodeDouble:
         self._free = self._idle_due = self._report_due = 0.0
         self._started = False
 
-    def downlink_file(self, name: str, data: bytes, number: int = 1) -> None:
-        self.sender = Sender(
-            Entity.NODE, Entity.GROUND, number, name, Octets(data), Settings(round_trip=0.2)
-        )
+    def downlink_file(self, name: str, data: bytes) -> None:
+        self.sources[name] = data
+        self.engine.put(name, StoredFile(data), Entity.GROUND)
+
+    @property
+    def sending(self) -> bool:
+        return any(state.sending for state in self.engine.progress())
 
     def receive(self, datagram: bytes, now: float) -> None:
         try:
             frame = TcFrame.unpack(datagram, SPACECRAFT)
             if frame.channel == VirtualChannel.FILES:
-                if self.sender is not None:
-                    self.sender.receive(parse(SpacePacket.unpack(frame.data).data), now)
+                self._file_pdu(SpacePacket.unpack(frame.data).data, now)
             elif self._farm.accept(frame) is Verdict.ACCEPTED:
                 self._telecommand(Telecommand.unpack(frame.data))
         except (LinkError, ValueError):
             self.bad += 1
+
+    def _file_pdu(self, raw: bytes, now: float) -> None:
+        self.engine.receive(raw, now)
 
     def _telecommand(self, packet: Telecommand) -> None:
         if self._mute:
@@ -173,8 +171,8 @@ class NodeDouble:
         return found
 
     def _fill(self, now: float) -> None:
-        while self.sender is not None and self._framer.pending(VirtualChannel.PRODUCTS) < SIZE:
-            pdu = self.sender.next_pdu(now)
+        while self._framer.pending(VirtualChannel.PRODUCTS) < SIZE:
+            pdu = self.engine.next_pdu(now)
             if pdu is None:
                 return
             count = self._count(Apid.FILES)
@@ -194,7 +192,7 @@ class NodeDouble:
         self._telemetry(
             Housekeeping(
                 *(1, Mode.NOMINAL, now, 0, 41.5, float("nan"), 0.9, BudgetLevel.FULL),
-                *(0, 1, 0, 10, int(self.sender is not None)),
+                *(0, 1, 0, 10, int(self.sending)),
             )
         )
         rows = [(request, *entry) for request, entry in reversed(self.ledger.items())][:4]

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from flight.console.exits import Stop
+from flight.link.cfdp import TransactionId
 from ground.station.archive import ROWS_KEPT, Archive
 from ground.station.inbox import LARGEST, Inbox
 from ground.station.receipt import inspect
 from ground.station.records import Records
 
 NOON = 1_767_225_600_000_000_000
+
+ID = TransactionId(2, 7)
 
 
 def test_sequence_count_goes_on_where_it_was_and_wraps(tmp_path: Path) -> None:
@@ -96,7 +99,7 @@ def test_directory_without_archive_is_exit_6(tmp_path: Path) -> None:
 
 def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
-    sink = inbox.open("result.bin", 6)
+    sink = inbox.open("result.bin", 6, ID)
     sink.write(3, b"def")
     sink.write(0, b"abc")
     assert sink.read(2, 2) == b"cd"
@@ -106,15 +109,22 @@ def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["result.bin"]
 
 
-def test_discard_and_restart_leave_nothing(tmp_path: Path) -> None:
+def test_a_restart_finds_what_is_wanted_and_removes_the_rest(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
-    inbox.open("one", 3).discard()
+    inbox.open("one", 3, ID).discard()
     assert list(tmp_path.iterdir()) == []
-    left = inbox.open("two", 3)
+    left = inbox.open("two", 3, ID)
     assert len(list(tmp_path.iterdir())) == 1
-    Inbox(tmp_path)
+    left.write(0, b"ab")
+    left.sync()
+    again = Inbox(tmp_path)
+    again.sweep([ID])
+    found = again.reopen("two", 3, ID)
+    assert found is not None
+    assert found.read(0, 2) == b"ab"
+    assert again.reopen("two", 3, TransactionId(2, 8)) is None
+    again.sweep([])
     assert list(tmp_path.iterdir()) == []
-    left.discard()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +132,7 @@ def test_discard_and_restart_leave_nothing(tmp_path: Path) -> None:
 )
 def test_names_that_leave_the_inbox_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError):
-        Inbox(tmp_path / "inbox").open(name, 1)
+        Inbox(tmp_path / "inbox").open(name, 1, ID)
     assert list((tmp_path / "inbox").iterdir()) == []
 
 
@@ -131,14 +141,14 @@ def test_files_beyond_the_limit_or_the_disk_are_refused(
 ) -> None:
     inbox = Inbox(tmp_path)
     with pytest.raises(OSError):
-        inbox.open("huge", LARGEST + 1)
+        inbox.open("huge", LARGEST + 1, ID)
 
     def full(*_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError):
-        inbox.open("big", 1000)
+        inbox.open("big", 1000, ID)
     assert list(tmp_path.iterdir()) == []
 
 

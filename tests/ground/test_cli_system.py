@@ -26,6 +26,7 @@ from ground.products.render import Layout
 DEADLINE = 30.0
 ROOT = Path(__file__).parents[2]
 GROUND = [sys.executable, "-m", "ground"]
+BANNER = "ground: THE LINK IS NOT PROTECTED (--insecure-dev)\n"
 LINK = """
 [up]
 rate = 1e6
@@ -100,7 +101,7 @@ class Site:
 
     def station_words(self) -> list[str]:
         listen, node = str(self.port["station_down"]), f"127.0.0.1:{self.port['emu_up']}"
-        words = [*GROUND, "station", "--listen", listen, "--node", node]
+        words = [*GROUND, "station", "--insecure-dev", "--listen", listen, "--node", node]
         return [*words, "--dir", str(self.folder), "--link", str(self.link)]
 
     def station(self) -> subprocess.Popen[str]:
@@ -197,7 +198,7 @@ def test_pass_from_command_to_picture(site: Site, tmp_path: Path) -> None:
 
     Path(record["path"]).write_bytes(data[:-1] + b"x")
     assert "SHA-256 differs" in refusal(site.run("file", "get", "--latest"), 1)
-    assert end(station) == (0, "")
+    assert end(station) == (0, BANNER)
 
 
 def test_outcomes_have_their_exit_codes(site: Site) -> None:
@@ -232,20 +233,46 @@ def test_second_station_and_busy_port_are_refused(site: Site, tmp_path: Path) ->
     port = site.port["station_down"]
     assert refusal(site.run(*other), 6) == f"ground: UDP port 127.0.0.1:{port} is in use\n"
     end(station, signal.SIGKILL)
-    assert end(site.station()) == (0, "")
+    assert end(site.station()) == (0, BANNER)
 
 
-def test_restarted_station_follows_its_commands(site: Site) -> None:
+def stages_of(site: Site, request: int) -> list[str]:
+    done = site.run("cmd", "status", hex(request), "--json")
+    return [each["stage"] for each in json.loads(done.stdout)["stages"]]
+
+
+def test_telecommands_wait_through_the_death_of_the_station(site: Site) -> None:
     site.emulator()
     station = site.station()
-    assert site.run("cmd", "send", "ping").returncode == 0
+    kept, withdrawn, late = (
+        json.loads(site.run("cmd", "send", "ping", "--json").stdout)["request"] for _ in range(3)
+    )
     end(station, signal.SIGKILL)
     site.station()
-    stages = json.loads(site.run("cmd", "history", "--json").stdout)[0]["stages"]
-    assert [each["stage"] for each in stages] == ["QUEUED", "NO_ANSWER"]
+    assert stages_of(site, kept) == ["QUEUED"]
+    assert site.run("cmd", "cancel", hex(withdrawn)).returncode == 0
+    assert "does not wait for the link" in refusal(site.run("cmd", "cancel", hex(withdrawn)), 3)
     site.node()
     done = site.run("cmd", "send", "ping", "--wait", "COMPLETED", "--json")
-    first, second = (
-        each["request"] for each in json.loads(site.run("cmd", "history", "--json").stdout)
-    )
-    assert json.loads(done.stdout)["request"] == first == second + 1
+    assert done.returncode == 0, done.stderr
+    for request in (kept, late):  # sent before the new one, under the ids that they had
+        assert stages_of(site, request)[-1] == "COMPLETED"
+    assert stages_of(site, withdrawn) == ["QUEUED", "FAILED"]
+    assert "(CANCELLED)" in site.run("cmd", "status", hex(withdrawn)).stdout
+    assert site.run("cmd", "status", hex(withdrawn)).returncode == 4
+    assert json.loads(done.stdout)["request"] == late + 1
+    refusal(site.run("cmd", "status", "0x1"), 1)
+
+
+def test_what_was_sent_is_sent_again_by_the_next_station(site: Site) -> None:
+    """The node never heard it, and the station that sent it was killed before it noticed."""
+    site.emulator()
+    mute = site.node("--mute")
+    station = site.station()
+    site.until(lambda: site.run("cmd", "send", "ping", "--wait", "SENT").returncode == 0)
+    request = json.loads(site.run("cmd", "history", "--json").stdout)[0]["request"]
+    end(station, signal.SIGKILL)
+    end(mute, signal.SIGKILL)
+    site.node()
+    site.station()
+    site.until(lambda: stages_of(site, request)[-1] == "COMPLETED")

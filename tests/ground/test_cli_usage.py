@@ -66,7 +66,7 @@ ROOT = Path(__file__).parents[2]
         (["station", "--listen", "1", "--node", "2", "--link", "nix"], 2, "No such file"),
         (["cdm", "send"], 2, "unknown verb 'cdm'; did you mean cmd?"),
         (["cmd", "sned"], 2, "unknown verb 'cmd sned'; did you mean send?"),
-        (["cmd"], 2, "cmd needs a verb: send, history"),
+        (["cmd"], 2, "cmd needs a verb: send, status, cancel, history"),
     ],
 )
 def test_wrong_use_is_one_line_that_helps(

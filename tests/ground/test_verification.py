@@ -129,12 +129,15 @@ def test_time_without_link_does_not_count() -> None:
     assert tracker.due(102.0) == [(1, PACKET)]
 
 
-def test_adopted_commands_are_followed_but_not_sent_again() -> None:
+def test_adopted_commands_are_followed_and_sent_again_with_the_same_packet() -> None:
     tracker = Tracker(2.0, 3)
-    tracker.adopt(1, "ping", Stage.SENT)
-    assert tracker.due(1e9) == []
-    tracker.heal(CommandLedger(1, Stage.COMPLETED, Reason.NONE))
-    assert stages(tracker) == [Stage.COMPLETED]
+    tracker.adopt(1, "ping", b"packet", Stage.SENT)
+    tracker.adopt(2, "ping", b"", Stage.SENT)  # the node keeps it until its time
+    tracker.resume(10.0)
+    assert tracker.due(11.0) == []
+    assert tracker.due(12.5) == [(1, b"packet")]
+    tracker.heal(CommandLedger(1, Stage.COMPLETED, Reason.NONE, 2, Stage.COMPLETED, Reason.NONE))
+    assert stages(tracker, 1) == stages(tracker, 2) == [Stage.COMPLETED]
 
 
 def test_memory_is_bounded() -> None:

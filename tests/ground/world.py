@@ -11,8 +11,8 @@ from node_double import SPACECRAFT, NodeDouble
 from flight.dictionary.enums import Stage
 from ground.emulator.channel import Channel
 from ground.linkfile import Direction
+from ground.station.filedesk import FileDesk
 from ground.station.happenings import Happening, StageChanged
-from ground.station.inbox import Inbox
 from ground.station.session import LinkSession
 from ground.station.settings import StationSettings
 
@@ -27,13 +27,26 @@ class World:
     ) -> None:
         self.now = 0.0
         self.node = node or NodeDouble()
-        self.inbox = Inbox(folder)
-        settings = StationSettings(SPACECRAFT, 1e6, 2 * delay)
-        self.session = LinkSession(settings, self.inbox, itertools.count(100).__next__)
+        self._folder = folder
+        self._settings = StationSettings(SPACECRAFT, 1e6, 2 * delay)
+        self.restart_station(100)
         self.up = Channel(Direction(1e6, delay, ber), 11, "up")
         self.down = Channel(Direction(4e6, delay, ber), 11, "down")
         self.seen: list[Happening] = []
         self.tick = 0
+
+    def restart_station(self, sequence: int) -> None:
+        """A station on the same directory, as after a kill."""
+        self.files = FileDesk(self._folder, self._settings.file_round_trip, self.now, 1)
+        self.inbox = self.files.inbox
+        counter = itertools.count(sequence).__next__
+        self.session = LinkSession(self._settings, self.files.engine, counter)
+
+    def put(self, name: str, data: bytes, priority: int = 0) -> int:
+        """Send a file up."""
+        path = self._folder / "to-send"
+        path.write_bytes(data)
+        return self.files.put(path, name, priority, acknowledged=True)
 
     def run(self, until: Callable[[], bool], limit: float = 60.0) -> None:
         """Step until a condition holds; fail when it does not within ``limit`` s."""

@@ -111,7 +111,7 @@ class Pass:
 
     def uplink(self, name: str, data: bytes) -> str:
         """Send a file up; how that ended."""
-        number = self.bench.station.send_file(name, data)
+        number = self.bench.uplink(name, data)
 
         def outcomes() -> list[str]:
             found = [each for each in self.of(FileUplink) if isinstance(each, FileUplink)]

@@ -17,12 +17,12 @@ from flight.dictionary.enums import Level, Mode, Reason, Severity, Stage
 from flight.dictionary.events import NodeStarted
 from flight.dictionary.fieldspec import FieldSpec, fields
 from flight.dictionary.layout import LayoutError
+from flight.dictionary.operations import ParameterValue, ReportParameters
 from flight.dictionary.registry import Item, Message, items
 from flight.dictionary.telemetry import CommandStage, EventReport, Heartbeat, NodeState
 from flight.link import services
-from flight.link.errors import LinkError
+from flight.link.errors import CommandError, LinkError
 from flight.link.pus import Report, Telecommand
-from flight.link.errors import CommandError
 from flight.link.services import EventRecord, Pong, parse_report, parse_telecommand
 from flight.link.tc import TcFrame
 
@@ -31,6 +31,7 @@ REQUEST = Telecommand(100, 5, 8, 1, b"").request_id
 COMMANDS = [item for item in items("command") if item.linked]
 PACKETS = [item for item in items("telemetry") if item.linked]
 EVENTS = items("event")
+PARAMETERS = [f"{e.name}.{field}" for e in items("parameter") for field in e.type.__struct_fields__]
 
 
 def values(spec: FieldSpec) -> st.SearchStrategy[Any]:
@@ -49,7 +50,10 @@ def values(spec: FieldSpec) -> st.SearchStrategy[Any]:
 
 
 def messages(kind: type[Message]) -> st.SearchStrategy[Any]:
-    return st.builds(kind, **{spec.name: values(spec) for spec in fields(kind)})
+    drawn = {spec.name: values(spec) for spec in fields(kind)}
+    if kind in (SetParameter, ReportParameters, ParameterValue):  # these go by number
+        drawn["name"] = st.sampled_from(PARAMETERS)
+    return st.builds(kind, **drawn)
 
 
 def received(content: services.Content) -> Any:
@@ -102,8 +106,9 @@ def test_reasons_of_refusal() -> None:
         assert refused(8, 1, short) is Reason.FORMAT
     assert refused(8, 1, good[:67] + b"\x0a" + good[68:]) is Reason.RANGE  # priority 10
     assert refused(8, 1, good[:-6] + b"\x09" + good[-5:]) is Reason.RANGE  # level 9
-    _, _, named = services.telecommand(SetParameter("executor.redo_limit", 3.0))
-    assert refused(8, 1, b"\0\5\x80" + named[3:]) is Reason.RANGE  # not ASCII
+    named = layout.pack(SetParameter("executor.redo_limit", 3.0))
+    assert parse_telecommand(8, 1, b"\0\5" + named) == SetParameter("executor.redo_limit", 3.0)
+    assert refused(8, 1, b"\0\5\x80" + named[1:]) is Reason.RANGE  # not ASCII
 
 
 def test_random_telecommands_raise_nothing_else() -> None:
@@ -126,8 +131,11 @@ def test_random_telecommands_raise_nothing_else() -> None:
 def test_housekeeping(item: Item[Any], data: st.DataObject) -> None:
     message = data.draw(messages(item.type))
     content = services.housekeeping(message)
-    assert content[:2] == (3, 25)
-    assert content[2] == item.id.to_bytes(2, "big") + layout.pack(message)
+    if item.type is ParameterValue:
+        assert content[:2] == (20, 2)
+    else:
+        assert content[:2] == (3, 25)
+        assert content[2] == item.id.to_bytes(2, "big") + layout.pack(message)
     assert received(content) == message
 
 

@@ -47,7 +47,7 @@ def opened(store: FileStore | MemoryStore, keys: list[bytes] | None = None) -> P
 
 
 def put(store: FileStore | MemoryStore, data: bytes) -> str:
-    store.write(staged("up.bundle"), data)
+    store.path(staged("up.bundle")).write_bytes(data)
     return "up.bundle"
 
 

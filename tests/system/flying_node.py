@@ -91,8 +91,10 @@ class FlyingNode:
             self.address = probe.getsockname()
         self._deframer = TmDeframer(SPACECRAFT, 640)
         self._sequence = 0
+        self._number, self._numbered = 0, -1.0  # N(S), and when it was taken
         self._words = [
             *prefix, sys.executable, *program, "run", "--dir", str(self.state),
+            *(() if "--keys" in arguments else ("--insecure-dev",)),
             *(("--config", str(config)) if config else ()),
             "--listen", f"127.0.0.1:{self.address[1]}",
             "--peer", f"127.0.0.1:{self._radio.getsockname()[1]}", *arguments,
@@ -178,6 +180,8 @@ class FlyingNode:
         self.until(lambda: self.pid(name) != 0, f"process {name}")
         pid = self.pid(name)
         os.kill(pid, number)
+        if name == "link":
+            self._number = 0  # what its next life expects
         return pid
 
     def leftovers(self) -> list[str]:
@@ -247,16 +251,20 @@ class FlyingNode:
         raise AssertionError("the node does not listen")
 
     def raw_command(self, service: int, subtype: int, data: bytes) -> int:
-        """Send a telecommand packet in a BD frame; its request id."""
+        """Send a telecommand packet in an AD frame; its request id."""
         self._sequence += 1
         packet = Telecommand(Apid.NODE, self._sequence, service, subtype, data)
         self.transmit(self.frame(packet.pack()))
         return packet.request_id
 
-    @staticmethod
-    def frame(packet: bytes, spacecraft: int = SPACECRAFT) -> bytes:
-        """A BD frame for the command channel."""
-        return TcFrame(spacecraft, VirtualChannel.COMMANDS, 0, packet, bypass=True).pack()
+    def frame(self, packet: bytes, spacecraft: int = SPACECRAFT) -> bytes:
+        """An AD frame for the command channel. Its number is the next one, or what a link that has
+        started again asks for."""
+        clcw, now = self._deframer.clcw, CLOCK.now()
+        if clcw is not None and now - self._numbered > 0.5:
+            self._number = clcw.report_value
+        number, self._number, self._numbered = self._number, (self._number + 1) % 256, now
+        return TcFrame(spacecraft, VirtualChannel.COMMANDS, number, packet).pack()
 
     def command(self, command: Command) -> int:
         """Send a telecommand; its request id."""

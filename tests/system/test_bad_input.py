@@ -78,7 +78,6 @@ def test_parameters_are_checked(node: FlyingNode) -> None:
         ("executor.redo_limit", 2.0, Reason.NONE),
         ("executor.redo_limit", 99.0, Reason.RANGE),
         ("executor.redo_limit", 2.5, Reason.RANGE),
-        ("kitchen.sink", 1.0, Reason.UNKNOWN),
     ):
         stage = Stage.FAILED if reason else Stage.COMPLETED
         assert node.outcome(node.command(SetParameter(name, value))) == (stage, reason), name
@@ -143,12 +142,12 @@ def test_a_corrupt_model_is_quarantined_and_the_node_flies(tmp_path: Path) -> No
 
 
 def test_a_second_node_and_a_busy_port_get_one_line(node: FlyingNode, tmp_path: Path) -> None:
-    second = flight("flight", "run", "--dir", str(node.state))
+    second = flight("flight", "run", "--insecure-dev", "--dir", str(node.state))
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert "another node" in second.stderr
     busy = flight(
-        "flight", "run", "--dir", str(tmp_path / "other"),
+        "flight", "run", "--insecure-dev", "--dir", str(tmp_path / "other"),
         "--listen", f"127.0.0.1:{node.address[1]}",
     )  # fmt: skip
     assert busy.returncode == 1
@@ -169,7 +168,9 @@ def test_a_second_node_and_a_busy_port_get_one_line(node: FlyingNode, tmp_path: 
 def test_a_wrong_configuration_gets_one_line(tmp_path: Path, line: str, word: str) -> None:
     path = configuration(tmp_path)
     path.write_text(path.read_text().partition("[parameters")[0] + line)
-    done = flight("flight", "run", "--dir", str(tmp_path / "node"), "--config", str(path))
+    done = flight(
+        "flight", "run", "--insecure-dev", "--dir", str(tmp_path / "node"), "--config", str(path)
+    )
     assert done.returncode in (1, 2)
     assert word in done.stderr
     assert "Traceback" not in done.stderr
@@ -178,7 +179,7 @@ def test_a_wrong_configuration_gets_one_line(tmp_path: Path, line: str, word: st
 
 def test_an_unusable_state_directory_gets_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = flight("flight", "run", "--dir", str(tmp_path / "file"))
+    done = flight("flight", "run", "--insecure-dev", "--dir", str(tmp_path / "file"))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 

@@ -11,6 +11,7 @@ from flight.dictionary.codec import decode
 from flight.dictionary.commands import Shutdown
 from flight.dictionary.enums import Mode, Reason, Stage
 from flight.dictionary.events import ModeChanged, NodeStarted, ProcessEnded, ProcessReady
+from flight.dictionary.operations import Arm
 from flight.dictionary.registry import Event, item
 from flight.dictionary.telemetry import EventReport
 from flight.link.pus import Telecommand
@@ -55,6 +56,8 @@ def test_the_ground_sees_that_a_shutdown_was_done_and_it_is_done_once(tmp_path: 
     config = configuration(tmp_path)
     packet = Telecommand(100, 77, *telecommand(Shutdown()))
     with FlyingNode(tmp_path, config) as node:
+        armed = node.command(Arm(item(Shutdown).id))
+        assert node.outcome(armed) == (Stage.COMPLETED, Reason.NONE)
         node.transmit(node.frame(packet.pack()))
         assert node.wait() == 0
         reports = [(each.stage, each.reason) for each in node.stages[packet.request_id]]

@@ -39,7 +39,7 @@ def test_a_state_directory_that_may_not_be_written_gets_one_line(
     state = tmp_path / "node"
     (state / "executive").mkdir(parents=True)
     (state / closed).chmod(0o500)
-    done = flight("flight", "run", "--dir", str(state), prefix=BOUND)
+    done = flight("flight", "run", "--insecure-dev", "--dir", str(state), prefix=BOUND)
     assert done.returncode == 1
     assert "Permission denied" in done.stderr
     assert str(state / closed) in done.stderr

@@ -1,0 +1,219 @@
+"""The node's files on the link: one CFDP entity, its records on disk, and what storage offers."""
+
+from __future__ import annotations
+
+from flight.dictionary.commands import FileDelivered, Reply
+from flight.dictionary.enums import Reason
+from flight.dictionary.events import DownlinkConfirmed, DownlinkEnded, DownlinkStarted
+from flight.dictionary.files import FileTransfer, GroundHeard, GroundLost, Offer
+from flight.dictionary.parameters import LinkParameters
+from flight.dictionary.telemetry import DownlinkQueue
+from flight.dictionary.uploads import FileUplinked, UplinkRefused
+from flight.link.cfdp import Ended, Engine, Readable, Settings, State, StoredFile, TransactionId
+from flight.link.channels import Entity
+from flight.link.staging import FOLDER as UPLINKED
+from flight.link.staging import Limits, Staging
+from flight.link.storedfiles import FileSource, Records
+from flight.runtime.service import Context, Refused
+
+LIMIT = 64  # transactions in each direction
+ACTIVE = 4  # files in transmission at the same time; the ground may answer for one meanwhile
+LOOK = 0.05  # s between looks at what is offered
+RETRY, MOST_RETRY = 1.0, 64.0  # s before a file that did not go is sent again, doubling
+SILENCE = 600.0  # s after which a file of which nothing came is asked for again
+
+
+def settings(parameters: LinkParameters, crc: bool) -> Settings:
+    """CFDP settings that follow from the parameters of the link."""
+    return Settings(
+        segment=parameters.file_segment,
+        round_trip=parameters.round_trip,
+        inactivity=SILENCE,
+        crc=crc,
+    )
+
+
+class NodeFiles:
+    """Files both ways. Storage says what is to be sent; what came up lies in the staging place."""
+
+    def __init__(self, context: Context) -> None:
+        """Take up the transfers of an earlier life. Raises OSError."""
+        self._context, self._store = context, context.store
+        self._crc = bool(context.settings.get("cfdp_crc", True))
+        parameters = context.parameters(LinkParameters)
+        self._staging = Staging(context.store, Limits.of(parameters))
+        self._offers: dict[str, Offer] = {}
+        self._retry: dict[str, tuple[float, float]] = {}  # path: when, and after what pause
+        self._hashing: dict[str, Readable] = {}  # what is read through before it is sent
+        self._confirming: set[str] = set()  # paths that the ground has; storage is being told
+        self._look_at = 0.0
+        now = self._heard = context.clock.now()
+        self._in_view = True
+        self.engine = Engine(
+            Entity.NODE,
+            self._staging,
+            Records(context.store),
+            settings(parameters, self._crc),
+            # For the case that the records are lost: the ground must not know these numbers.
+            first=context.clock.utc_ns() // 1_000_000 % (1 << 31) + 1,
+            limit=LIMIT,
+        )
+        self.engine.restore(self._source, now)
+        self._staging.sweep([each.id for each in self.engine.progress() if not each.sending])
+
+    def offer(self, queue: DownlinkQueue) -> None:
+        """Take what storage says is to be sent, and give up what is not any more."""
+        self._offers = {
+            offer.path: offer for offer in queue.offers if offer.path not in self._confirming
+        }
+        self._retry = {path: kept for path, kept in self._retry.items() if path in self._offers}
+        self._hashing = {path: each for path, each in self._hashing.items() if path in self._offers}
+        now = self._context.clock.now()
+        for state in self._sending():
+            if state.origin in queue.withdrawn:
+                self.engine.cancel(state.id, now)
+                self.engine.resume(state.id, now)  # of a held one no word would leave
+
+    def next_pdu(self, now: float) -> bytes | None:
+        """What is to go down next."""
+        return self.engine.next_pdu(now)
+
+    def heard(self, now: float) -> None:
+        """A good frame came up."""
+        self._heard = now
+
+    def _watch(self, now: float) -> None:
+        """Follow the parameters. Out of view nothing is sent into the void, and no timer runs."""
+        parameters, silence = self._parameters(), now - self._heard
+        self._staging.limits = Limits.of(parameters)
+        timeout = parameters.contact_timeout
+        in_view = not timeout or silence <= timeout
+        if in_view == self._in_view:
+            return
+        self._in_view = in_view
+        if in_view:
+            self.engine.thaw(now)
+            self._context.event(GroundHeard())
+        else:
+            self.engine.freeze(now)
+            self._context.event(GroundLost(round(silence, 3)))
+
+    def _parameters(self) -> LinkParameters:
+        return self._context.parameters(LinkParameters)
+
+    def work(self, now: float) -> None:
+        """Begin what is offered, act on what has ended; call it often."""
+        self._watch(now)
+        # Not before storage knows of the last ones: a restart would repeat their reports.
+        for ended in () if self._confirming else self.engine.ended():
+            (self._sent if ended.sending else self._received)(ended, now)
+        for refusal in self._staging.refusals:
+            self._context.event(UplinkRefused(refusal.name[:64], refusal.reason, refusal.detail))
+        self._staging.refusals.clear()
+        if self._offers and (self._hashing or now >= self._look_at):
+            self._look_at = now + LOOK
+            self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        """Have the most urgent of what is offered under way, passing over what is held."""
+        held = {state.origin: state.suspended for state in self._sending()}
+        places = ACTIVE
+        for path, offer in self._offers.items():
+            if places == 0:
+                return
+            if path in held:
+                places -= not held[path]
+            elif now >= self._retry.get(path, (now, 0.0))[0]:
+                places -= self._put(path, offer, now)
+
+    def _put(self, path: str, offer: Offer, now: float) -> bool:
+        """Begin a file, once it is hashed; False when it cannot be sent now."""
+        source = self._hashing.pop(path, None) or self._source(path)
+        self.engine.configure(settings(self._parameters(), self._crc))
+        try:
+            if source is None:
+                raise OSError("cannot be read")
+            if isinstance(source, FileSource) and not source.step():
+                self._hashing[path] = source
+                return True
+            self.engine.put(offer.name, source, Entity.GROUND, origin=path, priority=offer.priority)
+        except (OSError, ValueError):
+            self._later(path, now)
+            return False
+        self._context.event(DownlinkStarted(offer.name, source.size))
+        return True
+
+    def _later(self, path: str, now: float) -> None:
+        pause = min(2 * self._retry.get(path, (now, RETRY / 2))[1], MOST_RETRY)
+        self._retry[path] = now + pause, pause
+
+    def _source(self, path: str) -> Readable | None:
+        """A file to send, None when it cannot be read."""
+        try:
+            if path.startswith(UPLINKED):
+                return FileSource(self._store.path(path))
+            data = self._store.read(path)
+        except (OSError, ValueError):
+            return None
+        return None if data is None else StoredFile(data)
+
+    def _sent(self, ended: Ended, now: float) -> None:
+        if ended.delivered:
+            self._offers.pop(ended.origin, None)  # until storage offers it anew
+            self._confirming.add(ended.origin)
+            self._confirm(ended.name, ended.origin)
+        else:
+            self._later(ended.origin, now)
+            self._context.event(DownlinkEnded(ended.name, ended.condition))
+
+    def _confirm(self, name: str, path: str) -> None:
+        def answered(reply: Reply) -> None:
+            if reply.reason is Reason.NONE:
+                self._confirming.discard(path)
+                self._context.event(DownlinkConfirmed(name))
+            else:
+                self._context.after(RETRY, lambda: self._confirm(name, path))
+
+        self._context.request(FileDelivered(path), answered)
+
+    def _received(self, ended: Ended, _now: float) -> None:
+        if ended.delivered:
+            self._context.event(FileUplinked(ended.name, ended.size))
+        elif ended.name:
+            why = ended.condition.name.lower().replace("_", " ")
+            self._context.event(UplinkRefused(ended.name[:64], Reason.CORRUPT, why))
+
+    # For the ground.
+
+    def suspend(self, name: str) -> None:
+        """Hold a downlink. Raises Refused."""
+        self.engine.suspend(self._named(name), self._context.clock.now())
+
+    def resume(self, name: str) -> None:
+        """Go on with it. Raises Refused."""
+        self.engine.resume(self._named(name), self._context.clock.now())
+
+    def _named(self, name: str) -> TransactionId:
+        for state in self._sending():
+            if state.name == name:
+                return state.id
+        raise Refused(Reason.UNKNOWN, f"{name} is not being sent")
+
+    def _sending(self) -> list[State]:
+        return [state for state in self.engine.progress() if state.sending]
+
+    def transfers(self) -> list[FileTransfer]:
+        """All that is on its way."""
+        return [
+            FileTransfer(
+                state.name[:64],
+                state.sending,
+                state.size,
+                state.done,
+                state.resent,
+                min(max(state.priority, 0), 9),
+                state.suspended,
+                state.id.number % (1 << 32),
+            )
+            for state in self.engine.progress()
+        ]

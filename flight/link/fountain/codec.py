@@ -1,0 +1,99 @@
+"""Packets of the fountain: symbols, the manifest between them, the receiver's report."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from enum import IntEnum, unique
+
+from flight.link.errors import Fault, LinkError
+
+MANIFEST_EVERY = 32
+LARGEST = 64 << 20  # octets; the symbols of a file are held in memory
+SPARE = 2  # symbols beyond K with which decoding fails once in a million (RFC 6330, 1)
+SIGMAS = 3.0
+
+HEAD = struct.Struct(">BI")  # kind, transfer
+_BODY = struct.Struct(">QHB32s")  # size, symbol size, source blocks, SHA-256
+_LACK = struct.Struct(">I")  # symbols that the receiver lacks; 0 is none, it has the file
+ID_SIZE = 4  # octets of the payload id before each symbol (RFC 6330, 3.2)
+OVERHEAD = HEAD.size + ID_SIZE
+
+
+@unique
+class Kind(IntEnum):
+    """What a packet is."""
+
+    MANIFEST = 0
+    SYMBOL = 1
+    REPORT = 2
+
+
+def to_send(source: int, loss: float) -> int:
+    """Symbols to send so that ``source`` and SPARE arrive, at a frame loss of 0 to below 1."""
+    wanted = source + SPARE
+    number = math.ceil(wanted / (1 - loss))
+    while number * (1 - loss) - SIGMAS * math.sqrt(number * loss * (1 - loss)) < wanted:
+        number += max(1, number // 512)
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the symbols of a transfer make up. Sizes in octets."""
+
+    transfer: int
+    name: str
+    size: int
+    symbol: int
+    blocks: int
+    sha256: bytes
+
+    @property
+    def source(self) -> int:
+        """Source symbols of the whole file, K."""
+        return -(-self.size // self.symbol)
+
+    def pack(self) -> bytes:
+        """Octets of the packet."""
+        body = _BODY.pack(self.size, self.symbol, self.blocks, self.sha256)
+        return HEAD.pack(Kind.MANIFEST, self.transfer) + body + self.name.encode()
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Manifest:
+        """The manifest that a packet is. Raises LinkError."""
+        _, transfer = HEAD.unpack_from(raw)
+        if len(raw) <= HEAD.size + _BODY.size:
+            raise LinkError(Fault.LENGTH, f"manifest of {len(raw)} octets")
+        size, symbol, blocks, digest = _BODY.unpack_from(raw, HEAD.size)
+        try:
+            name = raw[HEAD.size + _BODY.size :].decode()
+        except UnicodeDecodeError as error:
+            raise LinkError(Fault.TYPE, "name of a file") from error
+        if not 0 < size <= LARGEST or symbol % 8 or not symbol >= 8 or not blocks:
+            raise LinkError(Fault.TYPE, f"{size} octets in symbols of {symbol}, {blocks} blocks")
+        return cls(transfer, name, size, symbol, blocks, digest)
+
+
+def parse(raw: bytes) -> tuple[Kind, int]:
+    """Kind and transfer of a packet. Raises LinkError."""
+    if len(raw) <= HEAD.size:
+        raise LinkError(Fault.TRUNCATED, f"fountain packet of {len(raw)} octets")
+    kind, transfer = HEAD.unpack_from(raw)
+    if kind not in iter(Kind):
+        raise LinkError(Fault.TYPE, f"fountain packet of kind {kind}")
+    return Kind(kind), transfer
+
+
+def report(transfer: int, lacking: int) -> bytes:
+    """The receiver's word: how many symbols it lacks, 0 when it has the file."""
+    return HEAD.pack(Kind.REPORT, transfer) + _LACK.pack(lacking)
+
+
+def parse_report(raw: bytes) -> tuple[int, int]:
+    """Transfer and lacking symbols of a report. Raises LinkError."""
+    kind, transfer = parse(raw)
+    if kind != Kind.REPORT or len(raw) != HEAD.size + _LACK.size:
+        raise LinkError(Fault.TYPE, "no fountain report")
+    return transfer, int(_LACK.unpack_from(raw, HEAD.size)[0])

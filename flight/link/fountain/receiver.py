@@ -1,0 +1,167 @@
+"""The receiving end of the fountain: symbols in, whole and verified files out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections import Counter, OrderedDict
+from typing import Any
+
+from flight.link.cfdp.filestore import Filestore, acceptable
+from flight.link.cfdp.reports import TransactionId
+from flight.link.errors import LinkError
+from flight.link.fountain.codec import (
+    HEAD,
+    ID_SIZE,
+    MANIFEST_EVERY,
+    SPARE,
+    Kind,
+    Manifest,
+    parse,
+    report,
+)
+
+OPEN = 4  # files at the same time; the longest silent makes room
+CLOSED = 64  # transfers remembered, so that late symbols open none
+EARLY = 4 * MANIFEST_EVERY  # symbols kept of a transfer whose manifest is still to come
+
+
+class _Object:
+    """One file that comes in."""
+
+    def __init__(self, now: float) -> None:
+        self.manifest: Manifest | None = None
+        self.heard = now
+        self.ids: set[bytes] = set()
+        self.early: list[bytes] = []
+        self.decoder: Any = None
+
+
+class FountainReceiver:
+    """Files of all transfers. ``counters``: packets, bad, duplicate, early_dropped, evicted,
+    rejected (by the file store), damaged (SHA-256), delivered."""
+
+    def __init__(self, filestore: Filestore, source: int) -> None:
+        """Files of the entity ``source``. Raises ImportError without the extra."""
+        import raptorq
+
+        self.counters: Counter[str] = Counter()
+        self.delivered: list[str] = []  # names; the owner takes them out
+        self._raptorq = raptorq
+        self._filestore, self._source = filestore, source
+        self._open: OrderedDict[int, _Object] = OrderedDict()
+        self._closed: OrderedDict[int, None] = OrderedDict()
+
+    def receive(self, raw: bytes, now: float) -> None:
+        """Take one packet. Never raises; what is refused is counted."""
+        self.counters["packets"] += 1
+        try:
+            kind, transfer = parse(raw)
+            if transfer in self._closed or kind is Kind.REPORT:
+                return
+            entry = self._entry(transfer, now)
+            if kind is Kind.MANIFEST:
+                self._on_manifest(transfer, entry, Manifest.unpack(raw))
+            else:
+                self._on_symbol(transfer, entry, raw[HEAD.size :])
+        except LinkError:
+            self.counters["bad"] += 1
+
+    def reports(self, silence: float, now: float) -> list[bytes]:
+        """What to tell the sender: what is done, and what lacks of transfers that have been silent
+        for ``silence`` s. A report may get lost: call it again and again."""
+        told = [report(transfer, 0) for transfer in self._closed]
+        for transfer, entry in self._open.items():
+            if entry.manifest is not None and now - entry.heard >= silence:
+                entry.heard = now
+                lacking = max(1, entry.manifest.source + SPARE - len(entry.ids))
+                told.append(report(transfer, lacking))
+        return told
+
+    def _entry(self, transfer: int, now: float) -> _Object:
+        entry = self._open.get(transfer)
+        if entry is None:
+            if len(self._open) >= OPEN:
+                self._open.popitem(last=False)
+                self.counters["evicted"] += 1
+            entry = self._open[transfer] = _Object(now)
+        self._open.move_to_end(transfer)
+        entry.heard = now
+        return entry
+
+    def _on_manifest(self, transfer: int, entry: _Object, manifest: Manifest) -> None:
+        if entry.manifest is not None:
+            self.counters["bad"] += manifest != entry.manifest
+            return
+        if not acceptable(manifest.name):
+            self.counters["rejected"] += 1
+            self._close(transfer)
+            return
+        entry.manifest = manifest
+        entry.decoder = self._raptorq.Decoder.with_defaults(manifest.size, manifest.symbol)
+        early, entry.early = entry.early, []
+        for symbol in early:
+            if transfer in self._open:
+                self._on_symbol(transfer, entry, symbol)
+
+    def _on_symbol(self, transfer: int, entry: _Object, symbol: bytes) -> None:
+        manifest = entry.manifest
+        if manifest is None:
+            if len(entry.early) < EARLY:
+                entry.early.append(symbol)
+            else:
+                self.counters["early_dropped"] += 1
+            return
+        if len(symbol) != ID_SIZE + manifest.symbol or symbol[0] >= manifest.blocks:
+            self.counters["bad"] += 1
+            return
+        if symbol[:ID_SIZE] in entry.ids:
+            self.counters["duplicate"] += 1
+            return
+        entry.ids.add(symbol[:ID_SIZE])
+        self._decode(transfer, entry, manifest, symbol)
+
+    def _decode(self, transfer: int, entry: _Object, manifest: Manifest, symbol: bytes) -> None:
+        try:
+            data = entry.decoder.decode(symbol)
+        except BaseException as panic:  # of the library's Rust code: no Exception
+            if type(panic).__name__ != "PanicException":
+                raise
+            self.counters["bad"] += 1
+            del self._open[transfer]  # begun anew by the next manifest
+            return
+        if data is None:
+            return
+        if hashlib.sha256(data).digest() != manifest.sha256:
+            self.counters["damaged"] += 1
+            del self._open[transfer]
+            return
+        self._keep(manifest, data)
+        self._close(transfer)
+
+    def _keep(self, manifest: Manifest, data: bytes) -> None:
+        try:
+            sink = self._filestore.open(manifest.name, manifest.size, self._key(manifest))
+        except OSError:
+            self.counters["rejected"] += 1
+            return
+        try:
+            sink.write(0, data)
+            sink.commit()
+        except OSError:
+            self.counters["rejected"] += 1
+            with contextlib.suppress(OSError):
+                sink.discard()
+            return
+        self.counters["delivered"] += 1
+        self.delivered.append(manifest.name)
+
+    def _key(self, manifest: Manifest) -> TransactionId:
+        """Not that of any CFDP transaction: those never reach so high."""
+        return TransactionId(self._source, 1 << 32 | manifest.transfer)
+
+    def _close(self, transfer: int) -> None:
+        self._open.pop(transfer, None)
+        self._closed[transfer] = None
+        while len(self._closed) > CLOSED:
+            self._closed.popitem(last=False)

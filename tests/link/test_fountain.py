@@ -1,0 +1,179 @@
+"""Files through the fountain: whole or not at all, whatever is lost or comes instead."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+raptorq = pytest.importorskip("raptorq", reason="the extra [fec] is not installed")
+
+from flight.link.errors import LinkError  # noqa: E402
+from flight.link.fountain.codec import MANIFEST_EVERY, Manifest, report, to_send  # noqa: E402
+from flight.link.fountain.receiver import FountainReceiver  # noqa: E402
+from flight.link.fountain.sender import FountainSender  # noqa: E402
+
+
+class Memory:
+    """A file store that keeps what was committed."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def open(self, name: str, size: int, *_: object) -> Memory:
+        self.name, self.data = name, bytearray(size)
+        return self
+
+    def write(self, offset: int, data: bytes) -> None:
+        self.data[offset : offset + len(data)] = data
+
+    def commit(self) -> None:
+        self.files[self.name] = bytes(self.data)
+
+    def discard(self) -> None:
+        pass
+
+
+def content(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def packets(sender: FountainSender) -> list[bytes]:
+    found = []
+    while (packet := sender.next_packet()) is not None:
+        found.append(packet)
+    return found
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 60_000),
+    st.sampled_from([8, 64, 200, 1000]),
+    st.floats(0, 0.6),
+    st.integers(0, 1 << 30),
+)
+def test_what_is_lost_is_made_up_for(size: int, symbol: int, loss: float, seed: int) -> None:
+    """One way only. What is sent covers the expected loss; what more is lost, reports make good."""
+    data, source = content(size), random.Random(seed)
+    sender, store = FountainSender(7, "a.bin", data, symbol, loss), Memory()
+    receiver = FountainReceiver(store, 2)  # type: ignore[arg-type]
+    for _ in range(30):
+        for packet in packets(sender):
+            if source.random() >= loss:
+                receiver.receive(packet, 0.0)
+        for word in receiver.reports(0.0, 1.0):
+            sender.receive(word)
+        if not receiver.delivered and not sender.waiting:  # the manifests were all lost
+            sender.receive(report(7, 1))
+        if receiver.delivered:
+            break
+    assert store.files == {"a.bin": data}
+    for word in receiver.reports(0.0, 1.0):
+        sender.receive(word)
+    assert sender.finished
+    assert sender.next_packet() is None
+
+
+def test_one_pass_is_enough_at_the_loss_that_was_expected() -> None:
+    delivered = 0
+    for seed in range(200):
+        source, store = random.Random(seed), Memory()
+        receiver = FountainReceiver(store, 2)  # type: ignore[arg-type]
+        for packet in packets(FountainSender(1, "f", content(20_000, seed), 200, 0.2)):
+            if source.random() >= 0.2:
+                receiver.receive(packet, 0.0)
+        delivered += bool(store.files)
+    assert delivered >= 196  # three standard deviations: 99.9 %
+
+
+def test_the_overhead_is_small() -> None:
+    assert to_send(4096, 0.0) <= 4096 + 2
+    assert to_send(4096, 0.185) / (4096 / (1 - 0.185)) < 1.03
+
+
+def test_many_blocks_are_extended_without_repeats() -> None:
+    sender = FountainSender(1, "f", content(3 << 20), 64, 0.1)
+    first = packets(sender)
+    sender.receive(report(1, 500))
+    more = packets(sender)
+    symbols = [p[5:9] for p in first + more if p[0] == 1]
+    assert len(symbols) == len(set(symbols))
+    assert len(more) >= 500
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_octets_hurt_the_receiver(data: st.DataObject) -> None:
+    sender, store = FountainSender(3, "f", content(3_000), 64, 0.5), Memory()
+    receiver = FountainReceiver(store, 2)  # type: ignore[arg-type]
+    for packet in packets(sender):
+        kind = data.draw(st.sampled_from(["good", "flip", "cut", "random", "glue"]), label="kind")
+        if kind == "flip":
+            octets = bytearray(packet)
+            octets[data.draw(st.integers(0, 8))] ^= data.draw(st.integers(1, 255))
+            packet = bytes(octets)
+        elif kind == "cut":
+            packet = packet[: data.draw(st.integers(0, len(packet) - 1))]
+        elif kind == "random":
+            packet = data.draw(st.binary(max_size=80))
+        elif kind == "glue":
+            packet += b"x"
+        receiver.receive(packet, 0.0)
+    assert set(store.files.values()) <= {content(3_000)}
+
+
+def test_damaged_symbols_never_make_a_file() -> None:
+    """Whatever the frames let through, SHA-256 does not."""
+    sender, store = FountainSender(3, "f", content(5_000), 64, 0.0), Memory()
+    receiver = FountainReceiver(store, 2)  # type: ignore[arg-type]
+    for number, packet in enumerate(packets(sender)):
+        octets = bytearray(packet)
+        if number == 5:
+            octets[40] ^= 1
+        receiver.receive(bytes(octets), 0.0)
+    assert store.files == {}
+    assert receiver.counters["damaged"] == 1
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", ".hidden", "a\0b", ""])
+def test_no_name_leaves_the_inbox(name: str) -> None:
+    store = Memory()
+    receiver = FountainReceiver(store, 2)  # type: ignore[arg-type]
+    sender = FountainSender(3, name, content(500), 64, 0.0)
+    for packet in packets(sender):
+        receiver.receive(packet, 0.0)
+    assert store.files == {}
+
+
+def test_memory_is_bounded() -> None:
+    receiver = FountainReceiver(Memory(), 2)  # type: ignore[arg-type]
+    for transfer in range(100):
+        for packet in packets(FountainSender(transfer, "f", content(40_000), 64, 0.0))[:300]:
+            if packet[0] == 1:
+                receiver.receive(packet, 0.0)
+    assert receiver.counters["evicted"] == 96
+    assert receiver.counters["early_dropped"] > 0
+
+
+def test_a_manifest_of_nonsense_is_refused() -> None:
+    for bad in (
+        Manifest(1, "f", 0, 64, 1, bytes(32)),
+        Manifest(1, "f", 1 << 40, 64, 1, bytes(32)),
+        Manifest(1, "f", 100, 63, 1, bytes(32)),
+        Manifest(1, "f", 100, 64, 0, bytes(32)),
+    ):
+        with pytest.raises(LinkError):
+            Manifest.unpack(bad.pack())
+    assert MANIFEST_EVERY > 1
+
+
+def test_the_store_is_where_files_go(tmp_path: Path) -> None:
+    from ground.station.inbox import Inbox
+
+    receiver = FountainReceiver(Inbox(tmp_path), 2)  # type: ignore[arg-type]
+    for packet in packets(FountainSender(3, "f.bin", content(900), 64, 0.0)):
+        receiver.receive(packet, 0.0)
+    assert (tmp_path / "f.bin").read_bytes() == content(900)
