@@ -5,18 +5,23 @@ from __future__ import annotations
 import heapq
 import itertools
 
-from ground.emulator.stages import Gate, Transmission, build
-from ground.linkfile import Direction
+from ground.emulator.chain import build
+from ground.emulator.errors import Errors
+from ground.emulator.stages import Gate, Stage, Transmission
+from ground.linkfile import Direction, Window
 
 
 class Channel:
     """Frames in, frames out later, damaged or not at all.
 
-    ``offered`` = ``dropped_outage`` + ``dropped_queue`` + ``delivered`` + frames in flight.
+    ``offered`` + ``noise`` + ``duplicated`` + ``replayed`` + ``injected`` = ``dropped_contact`` +
+    ``dropped_outage`` + ``dropped_queue`` + ``delivered`` + frames in flight.
     """
 
-    def __init__(self, settings: Direction, seed: int, direction: str) -> None:
-        self._stages = build(settings, seed, direction)
+    def __init__(
+        self, settings: Direction, seed: int, direction: str, contacts: tuple[Window, ...] = ()
+    ) -> None:
+        self._stages: list[Stage] = build(settings, seed, direction, contacts)
         self._flight: list[tuple[float, int, bytes]] = []
         self._order = itertools.count()
         self._offered = 0
@@ -50,6 +55,12 @@ class Channel:
         for stage in self._stages:
             if isinstance(stage, Gate):
                 stage.outage(start, duration)
+
+    def set_ber(self, ber: float) -> None:
+        """Another rate of independent bit errors from now on."""
+        for stage in self._stages:
+            if isinstance(stage, Errors):
+                stage.set(ber)
 
     @property
     def counters(self) -> dict[str, int]:

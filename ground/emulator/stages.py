@@ -1,7 +1,7 @@
 """Stages of a channel. Each maps one transmission to those that leave it, and counts its work.
 
 All stages are feed-forward: what happens to a frame is known when it is offered. So the same code
-serves virtual and real time, and a new stage is one more entry in the list of ``channel.py``.
+serves virtual and real time, and a new stage is one more entry in the list of ``chain.py``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Protocol
-
-from ground.linkfile import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,14 @@ def generator(seed: int, direction: str, stage: str) -> random.Random:
 
 
 class Gate:
-    """Contact: frames offered in an outage are dropped; those in flight still arrive."""
+    """Contact: frames offered out of contact or in an outage are dropped; those in flight still
+    arrive. Without ``contacts`` there always is one."""
 
-    def __init__(self) -> None:
-        self.counters = {"dropped_outage": 0}
+    def __init__(self, contacts: tuple[tuple[float, float], ...] = ()) -> None:
+        self.counters = {"dropped_outage": 0, "dropped_contact": 0}
         self._outages: list[tuple[float, float]] = []
+        self._contacts = contacts
+        self._begins = [begin for begin, _ in contacts]
 
     def outage(self, start: float, duration: float) -> None:
         """Close the gate from ``start`` for ``duration`` s."""
@@ -51,6 +53,11 @@ class Gate:
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Pass or drop by the time of the offer."""
+        if self._contacts:
+            index = bisect_right(self._begins, item.time) - 1
+            if index < 0 or item.time >= self._contacts[index][1]:
+                self.counters["dropped_contact"] += 1
+                return []
         self._outages = [outage for outage in self._outages if outage[1] > item.time]
         if any(start <= item.time for start, _ in self._outages):
             self.counters["dropped_outage"] += 1
@@ -79,55 +86,24 @@ class Serialiser:
         return [Transmission(self._free, item.frame)]
 
 
-class Errors:
-    """Binary symmetric channel. Draws the gap to the next flip, so the work is O(flips)."""
-
-    def __init__(self, ber: float, source: random.Random) -> None:
-        self.counters = {"flipped_frames": 0, "flipped_bits": 0}
-        self._source = source
-        self._scale = 1 / math.log1p(-ber) if ber else 0.0
-        self._gap = self._draw()
-
-    def _draw(self) -> float:
-        """Good bits before the next flip; geometric."""
-        if not self._scale:
-            return math.inf
-        return math.floor(math.log(1.0 - self._source.random()) * self._scale)
-
-    def apply(self, item: Transmission) -> list[Transmission]:
-        """Flip the bits that the stream hits."""
-        bits = len(item.frame) * 8
-        if self._gap >= bits:
-            self._gap -= bits
-            return [item]
-        damaged = bytearray(item.frame)
-        self.counters["flipped_frames"] += 1
-        while self._gap < bits:
-            position = int(self._gap)
-            damaged[position >> 3] ^= 0x80 >> (position & 7)
-            self.counters["flipped_bits"] += 1
-            self._gap += 1 + self._draw()
-        self._gap -= bits
-        return [Transmission(item.time, bytes(damaged))]
-
-
 class Delay:
-    """Propagation."""
+    """Propagation, with jitter. Order is kept but for frames that are overtaken by chance."""
 
-    def __init__(self, delay: float) -> None:
-        self.counters: dict[str, int] = {}
-        self._delay = delay
+    def __init__(
+        self, delay: float, jitter: float, reorder: float, displace: float, source: random.Random
+    ) -> None:
+        self.counters = {"reordered": 0}
+        self._delay, self._jitter = delay, jitter
+        self._reorder, self._displace, self._source = reorder, displace, source
+        self._latest = -math.inf
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Return the frame at its arrival."""
-        return [Transmission(item.time + self._delay, item.frame)]
-
-
-def build(settings: Direction, seed: int, direction: str) -> list[Stage]:
-    """Return the stages of a direction in the order in which frames pass them."""
-    return [
-        Gate(),
-        Serialiser(settings.rate, settings.queue),
-        Errors(settings.ber, generator(seed, direction, "errors")),
-        Delay(settings.delay),
-    ]
+        arrival = item.time + self._delay
+        if self._jitter:
+            arrival += self._source.random() * self._jitter
+        arrival = self._latest = max(self._latest, arrival)
+        if self._reorder and self._source.random() < self._reorder:
+            self.counters["reordered"] += 1
+            arrival += self._source.random() * self._displace
+        return [Transmission(arrival, item.frame)]

@@ -76,6 +76,8 @@ class UdpEmulator:
         self._ports = ports
         self._control = ControlServer(control, self._handle)
         self._ways: dict[str, Way] = {}
+        begin = asyncio.get_running_loop().time()
+        self._contacts = tuple((begin + a, begin + b) for a, b in link.contacts)
 
     async def start(self) -> None:
         """Bind everything. Raises Stop (6) when a port or the socket path is in use."""
@@ -89,7 +91,7 @@ class UdpEmulator:
             raise
 
     def _open(self, name: str, direction: Direction, listen: Address, to: Address) -> None:
-        self._ways[name] = Way(Channel(direction, self._seed, name), listen, to)
+        self._ways[name] = Way(Channel(direction, self._seed, name, self._contacts), listen, to)
 
     def _handle(self, request: dict[str, Any], _: Peer) -> dict[str, Any]:
         match request:
@@ -98,9 +100,14 @@ class UdpEmulator:
                 for way in self._ways.values():
                     way.channel.outage(now, seconds)
                 return {"ok": True, "outage": seconds}
+            case {"ber": float() | int() as ber} if 0 <= ber < 1:
+                for way in self._ways.values():
+                    way.channel.set_ber(ber)
+                return {"ok": True, "ber": ber}
             case {"counters": True}:
                 return {"ok": True, **self.counters()}
-        return {"ok": False, "error": 'expected {"outage": seconds} or {"counters": true}'}
+        known = '{"outage": seconds}, {"ber": rate} or {"counters": true}'
+        return {"ok": False, "error": f"expected {known}"}
 
     def counters(self) -> dict[str, dict[str, int]]:
         """Counters of both directions."""
@@ -113,7 +120,8 @@ class UdpEmulator:
         await self._control.stop()
 
 
-async def _serve(emulator: UdpEmulator, report: Path | None) -> None:
+async def _serve(link: Link, seed: int, ports: Ports, control: Path, report: Path | None) -> None:
+    emulator = UdpEmulator(link, seed, ports, control)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -135,4 +143,4 @@ def write_report(path: Path, counters: dict[str, dict[str, int]]) -> None:
 
 def run(link: Link, seed: int, ports: Ports, control: Path, report: Path | None = None) -> None:
     """Emulate until SIGTERM or SIGINT, then write the report."""
-    asyncio.run(_serve(UdpEmulator(link, seed, ports, control), report))
+    asyncio.run(_serve(link, seed, ports, control, report))

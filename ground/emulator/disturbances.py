@@ -1,0 +1,114 @@
+"""What else may happen to frames on the air, by chance or by somebody's will."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+
+from ground.emulator.stages import Transmission
+
+NOISE = 200  # octets at most
+_KEPT = 1000  # frames that wait to be replayed
+
+
+class Truncate:
+    """Frames lose their end."""
+
+    def __init__(self, chance: float, source: random.Random) -> None:
+        self.counters = {"truncated": 0}
+        self._chance, self._source = chance, source
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """Cut the frame, or do not."""
+        if self._source.random() >= self._chance:
+            return [item]
+        self.counters["truncated"] += 1
+        return [Transmission(item.time, item.frame[: self._source.randrange(len(item.frame))])]
+
+
+class Garble:
+    """A part of the frame is overwritten with noise."""
+
+    def __init__(self, chance: float, source: random.Random) -> None:
+        self.counters = {"garbled": 0}
+        self._chance, self._source = chance, source
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """Overwrite, or do not."""
+        if self._source.random() >= self._chance or not item.frame:
+            return [item]
+        self.counters["garbled"] += 1
+        start = self._source.randrange(len(item.frame))
+        end = self._source.randint(start + 1, len(item.frame))
+        noise = self._source.randbytes(end - start)
+        return [Transmission(item.time, item.frame[:start] + noise + item.frame[end:])]
+
+
+class Noise:
+    """Octets of noise in a datagram of their own, before the frame."""
+
+    def __init__(self, chance: float, source: random.Random) -> None:
+        self.counters = {"noise": 0}
+        self._chance, self._source = chance, source
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """Add noise, or do not."""
+        if self._source.random() >= self._chance:
+            return [item]
+        self.counters["noise"] += 1
+        noise = self._source.randbytes(self._source.randint(1, NOISE))
+        return [Transmission(item.time, noise), item]
+
+
+class Duplicate:
+    """The frame comes twice."""
+
+    def __init__(self, chance: float, source: random.Random) -> None:
+        self.counters = {"duplicated": 0}
+        self._chance, self._source = chance, source
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """Once or twice."""
+        if self._source.random() >= self._chance:
+            return [item]
+        self.counters["duplicated"] += 1
+        return [item, item]
+
+
+class Replay:
+    """Somebody keeps frames and sends them again later."""
+
+    def __init__(self, chance: float, after: float, source: random.Random) -> None:
+        self.counters = {"replayed": 0}
+        self._chance, self._after, self._source = chance, after, source
+        self._kept: deque[Transmission] = deque(maxlen=_KEPT)
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """The frame, and those whose time has come."""
+        found = [item]
+        while self._kept and self._kept[0].time <= item.time:
+            found.append(Transmission(item.time, self._kept.popleft().frame))
+            self.counters["replayed"] += 1
+        if self._source.random() < self._chance:
+            self._kept.append(Transmission(item.time + self._after, item.frame))
+        return found
+
+
+class Inject:
+    """Frames from elsewhere: noise as long as the frame that they follow."""
+
+    def __init__(self, rate: float, source: random.Random) -> None:
+        self.counters = {"injected": 0}
+        self._rate, self._source = rate, source
+        self._next: float | None = None
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """The frame, and what was injected since the one before."""
+        found = [item]
+        if self._next is None:
+            self._next = item.time + self._source.expovariate(self._rate)
+        while self._next <= item.time:
+            found.append(Transmission(item.time, self._source.randbytes(len(item.frame))))
+            self.counters["injected"] += 1
+            self._next += self._source.expovariate(self._rate)
+        return found

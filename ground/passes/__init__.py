@@ -1,0 +1,1 @@
+"""Passes: when a station sees a satellite, from its elements."""

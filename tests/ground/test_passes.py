@@ -1,0 +1,94 @@
+"""Passes against an independent implementation, and what cannot be computed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ground.__main__ import main
+from ground.passes.geometry import DAY, PassError, Site, Sky
+from ground.passes.predict import check_age, passes
+
+FIRST = "1 25544U 98067A   24001.50000000  .00016717  00000-0  10270-3 0  9009"
+SECOND = "2 25544  51.6400 208.9163 0006317  69.9862  25.2906 15.49815321    18"
+BEGIN = datetime(2024, 1, 1, 12, tzinfo=UTC).timestamp()
+DELFT = Site(52.0, 4.36, 20.0)
+
+
+def test_an_independent_implementation_sees_the_same_passes() -> None:
+    api = pytest.importorskip("skyfield.api", reason="skyfield is not installed")
+    scale = api.load.timescale(builtin=True)
+    satellite = api.EarthSatellite(FIRST, SECOND, "test", scale)
+    place = api.wgs84.latlon(DELFT.latitude, DELFT.longitude, DELFT.height)
+    begin = scale.utc(2024, 1, 1, 12)
+    times, events = satellite.find_events(place, begin, begin + 2, altitude_degrees=5.0)
+    wanted = [(e, t.utc_datetime().timestamp()) for t, e in zip(times, events, strict=True)]
+    while wanted[0][0] != 0:  # it begins, and may end, within a pass
+        wanted = wanted[1:]
+    while wanted[-1][0] != 2:
+        wanted = wanted[:-1]
+    first, last = wanted[0][1] - 10, wanted[-1][1] + 10
+    found = list(passes(Sky(FIRST, SECOND, DELFT), first, last, 5.0))
+    mine = [each for p in found for each in ((0, p.aos), (1, p.culmination), (2, p.los))]
+    assert [kind for kind, _ in mine] == [kind for kind, _ in wanted]
+    assert len(found) >= 10
+    for (kind, at), (_, other) in zip(mine, wanted, strict=True):
+        assert abs(at - other) < (2.0 if kind == 1 else 0.5)
+    difference = satellite - place
+    for each in found:
+        seen = difference.at(scale.utc(datetime.fromtimestamp(each.culmination, UTC))).altaz()
+        look = Sky(FIRST, SECOND, DELFT).look(each.culmination)
+        assert abs(look.elevation - seen[0].degrees) < 0.02
+        assert abs(look.range - seen[2].km) < 1.0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(-80, 80), st.floats(-180, 180), st.floats(0, 30))
+def test_a_pass_is_above_the_mask_from_its_beginning_to_its_end(
+    latitude: float, longitude: float, mask: float
+) -> None:
+    sky = Sky(FIRST, SECOND, Site(latitude, longitude))
+    for each in passes(sky, BEGIN, BEGIN + DAY, mask):
+        assert each.aos < each.culmination < each.los
+        assert sky.look(each.aos - 0.1).elevation <= mask < sky.look(each.aos + 0.1).elevation
+        assert sky.look(each.los + 0.1).elevation <= mask
+        assert each.elevation >= sky.look((each.aos + each.los) / 2).elevation - 1e-6
+
+
+def test_a_pass_that_is_on_is_given_from_its_own_beginning() -> None:
+    sky = Sky(FIRST, SECOND, DELFT)
+    first = next(passes(sky, BEGIN, BEGIN + DAY, 5.0))
+    again = next(passes(sky, (first.aos + first.los) / 2, BEGIN + DAY, 5.0))
+    assert abs(again.aos - first.aos) < 0.01
+
+
+def test_old_elements_and_no_places_are_refused() -> None:
+    sky = Sky(FIRST, SECOND, DELFT)
+    check_age(sky, BEGIN + 13 * DAY)
+    with pytest.raises(PassError, match="15 days"):
+        check_age(sky, BEGIN + 15 * DAY)
+    with pytest.raises(PassError, match="no place"):
+        Site(91.0, 0.0)
+    with pytest.raises(PassError, match="elements"):
+        Sky("1 what", "2 is this", DELFT)
+
+
+def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "orbit.tle"
+    file.write_text(f"TEST\n{FIRST}\n{SECOND}\n")
+    where = ["--tle", str(file), "--station", "52,4.36,20"]
+    assert main(["pass", "next", *where]) == 3
+    assert "--stale" in capsys.readouterr().err
+    assert main(["pass", "list", *where, "--stale", "--hours", "24", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert all(each["aos_ns"] < each["los_ns"] for each in listed)
+    assert main(["pass", "watch", *where, "--stale", "--count", "1"]) == 0
+    assert "azimuth" in capsys.readouterr().out
+    file.write_text("nothing")
+    assert main(["pass", "next", *where]) == 2
+    assert main(["pass", "next", "--tle", str(file), "--station", "here"]) == 2
