@@ -12,6 +12,8 @@ PARTS = (
     "cli",
     "bus",
     "link",
+    "cfdp",
+    "fountain",
     "inference",
     "redundancy",
     "environment",

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
+from flight.dictionary.commands import SetSafeMode
+from flight.link.channels import Apid, VirtualChannel
+from flight.link.pus import Telecommand
+from flight.link.services import telecommand
+from flight.link.tc import TcFrame
 from hil.bench.local import LocalBench
 from hil.inject import memory
 from hil.inject.places import states
@@ -14,6 +21,7 @@ from hil.inject.places import states
 STATE_FLIPS = 8
 WEIGHT_FLIPS = 4
 OUTAGE = 3.0  # s
+FORGED = 4
 
 
 @dataclass(slots=True)
@@ -23,13 +31,15 @@ class Injected:
     state_flips: int = 0
     weight_flips: int = 0
     kills: int = 0
+    forged: int = 0
     outage: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
         """True when every planned attack hit a running task."""
-        return bool(self.state_flips and self.weight_flips and self.kills and self.outage)
+        done = (self.state_flips, self.weight_flips, self.kills, self.forged, self.outage)
+        return all(done)
 
 
 class Attack:
@@ -41,6 +51,7 @@ class Attack:
         self._plan: list[tuple[int, Callable[[], None]]] = [
             (2, self._flip_state),
             (5, self._flip_weights),
+            (7, self._forge),
             (8, self._kill),
             (11, self._cut),
         ]
@@ -79,6 +90,20 @@ class Attack:
         os.kill(pid, signal.SIGKILL)
         self.injected.kills += 1
         self._tell(f"killed replica 0 (pid {pid}) with SIGKILL")
+
+    def _forge(self) -> None:
+        """Telecommands in clear and under a key that is not ours, straight to the node's port."""
+        command = Telecommand(Apid.NODE, 1, *telecommand(SetSafeMode(True))).pack()
+        spacecraft = self._bench.spacecraft
+        clear = TcFrame(spacecraft, VirtualChannel.COMMANDS, 0, command).pack()
+        random = Random(self._bench.seed)
+        body = bytes((0, 0x10)) + random.randbytes(12) + command + random.randbytes(16)
+        sealed = TcFrame(spacecraft, VirtualChannel.COMMANDS, 0, body).pack()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+            for frame in (clear, sealed) * (FORGED // 2):
+                port.sendto(frame, ("127.0.0.1", self._bench.node_port))
+                self.injected.forged += 1
+        self._tell(f"forged {FORGED} telecommands that order safe mode")
 
     def _cut(self) -> None:
         self._bench.outage(OUTAGE)

@@ -72,6 +72,10 @@ def _conclude(account: Account, summary: dict, out: Path) -> None:  # type: igno
         f" masked {upsets['masked']} answers, corrected {upsets['corrected']} weight blocks,"
         f" replaced {upsets['replicas_replaced']} replicas"
     )
+    forged = summary["forged_telecommands"]
+    account.say(
+        f"forged {forged['sent']} telecommands; frames refused by the node: {forged['refused']}"
+    )
     account.say(
         f"downlinked {octets['downlinked_product']} octets for {octets['scene_pixels']} octets"
         f" of pixels ({octets['ratio']} : 1)"

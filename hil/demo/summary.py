@@ -9,6 +9,7 @@ import msgspec
 
 from flight.dictionary.product import Product, decode_product
 from ground.products.unpack import unpack
+from ground.station.records import Records
 from hil.bench.local import LocalBench
 from hil.demo.attack import Injected
 from hil.demo.flight import SCENE, Flight
@@ -37,8 +38,9 @@ def summarise(
     product, size = load_product(hit)
     proof = product.provenance
     digests = reference.provenance.result_sha256, proof.result_sha256
+    refused = _refused(bench)
     return {
-        "ok": digests[0] == digests[1] and injected.complete,
+        "ok": digests[0] == digests[1] and injected.complete and refused >= injected.forged,
         "digest_undisturbed": digests[0],
         "digest_under_attack": digests[1],
         "identical": digests[0] == digests[1],
@@ -55,6 +57,7 @@ def summarise(
             "corrected": proof.corrected,
             "replicas_replaced": proof.replaced,
         },
+        "forged_telecommands": {"sent": injected.forged, "refused": refused},
         "frames": _frames(bench.emulator_report(), station, hit),
         "bytes": {
             "scene_file": (payload / f"{SCENE}.npz").stat().st_size,
@@ -65,6 +68,13 @@ def summarise(
         "provenance": msgspec.to_builtins(proof),
         "seconds": round(seconds, 2),
     }
+
+
+def _refused(bench: LocalBench) -> int:
+    """Frames that the node's security layer refused, as it last told the station."""
+    with Records(bench.station_dir) as records:
+        (newest,) = records.newest("link.security", 1)
+    return sum(newest[name] for name in ("spi", "tag", "replay", "ahead"))
 
 
 def _frames(emulator: Any, station: Any, hit: Flight) -> dict[str, Any]:
