@@ -37,6 +37,7 @@ class Downlink:
         self.sent = 0
         self._files = files
         self._framer = TmFramer(spacecraft, frame_size, security=security)
+        self._rate = rate
         self._frame_time = 8 * frame_size / rate  # s
         self._idle_period = idle_period
         self._free_at = 0.0  # when the transmitter has sent all that it was given
@@ -44,6 +45,16 @@ class Downlink:
         self._held_since = math.inf  # since when housekeeping waits
         self._files_turn = False
         self._sequence: dict[int, int] = {}
+
+    @property
+    def space(self) -> int:
+        """Octets of packets in a frame."""
+        return self._framer.space
+
+    def resize(self, frame_size: int) -> None:
+        """Make frames of another length from now on. Raises ValueError."""
+        self._framer.resize(frame_size)
+        self._frame_time = 8 * frame_size / self._rate
 
     def report(self, content: Content, utc_ns: int, channel: int) -> None:
         """Queue a PUS report."""

@@ -16,6 +16,7 @@ from flight.link.staging import Limits, Staging
 from flight.link.storedfiles import FileSource, Records
 from flight.runtime.service import Context, Refused
 
+PDU_OVERHEAD = 6 + 12 + 4 + 2  # octets: space packet, CFDP header, offset, PDU CRC
 LIMIT = 64  # transactions in each direction
 ACTIVE = 4  # files in transmission at the same time; the ground may answer for one meanwhile
 LOOK = 0.05  # s between looks at what is offered
@@ -23,10 +24,11 @@ RETRY, MOST_RETRY = 1.0, 64.0  # s before a file that did not go is sent again, 
 SILENCE = 600.0  # s after which a file of which nothing came is asked for again
 
 
-def settings(parameters: LinkParameters, crc: bool) -> Settings:
-    """CFDP settings that follow from the parameters of the link."""
+def settings(parameters: LinkParameters, crc: bool, space: int) -> Settings:
+    """CFDP settings that follow from the parameters of the link; a PDU fills a frame, of which
+    ``space`` octets are for packets, so that a lost frame costs one."""
     return Settings(
-        segment=parameters.file_segment,
+        segment=max(1, min(parameters.file_segment, space - PDU_OVERHEAD)),
         round_trip=parameters.round_trip,
         inactivity=SILENCE,
         crc=crc,
@@ -36,8 +38,10 @@ def settings(parameters: LinkParameters, crc: bool) -> Settings:
 class NodeFiles:
     """Files both ways. Storage says what is to be sent; what came up lies in the staging place."""
 
-    def __init__(self, context: Context) -> None:
-        """Take up the transfers of an earlier life. Raises OSError."""
+    def __init__(self, context: Context, space: int) -> None:
+        """Take up the transfers of an earlier life; frames have ``space`` octets for packets.
+        Raises OSError."""
+        self._space = space
         self._context, self._store = context, context.store
         self._crc = bool(context.settings.get("cfdp_crc", True))
         parameters = context.parameters(LinkParameters)
@@ -53,7 +57,7 @@ class NodeFiles:
             Entity.NODE,
             self._staging,
             Records(context.store),
-            settings(parameters, self._crc),
+            settings(parameters, self._crc, self._space),
             # For the case that the records are lost: the ground must not know these numbers.
             first=context.clock.utc_ns() // 1_000_000 % (1 << 31) + 1,
             limit=LIMIT,
@@ -73,6 +77,14 @@ class NodeFiles:
             if state.origin in queue.withdrawn:
                 self.engine.cancel(state.id, now)
                 self.engine.resume(state.id, now)  # of a held one no word would leave
+
+    def fit(self, space: int) -> None:
+        """Frames have another length now."""
+        self._space = space
+        self._configure()
+
+    def _configure(self) -> None:
+        self.engine.configure(settings(self._parameters(), self._crc, self._space))
 
     def next_pdu(self, now: float) -> bytes | None:
         """What is to go down next."""
@@ -129,7 +141,7 @@ class NodeFiles:
     def _put(self, path: str, offer: Offer, now: float) -> bool:
         """Begin a file, once it is hashed; False when it cannot be sent now."""
         source = self._hashing.pop(path, None) or self._source(path)
-        self.engine.configure(settings(self._parameters(), self._crc))
+        self._configure()
         try:
             if source is None:
                 raise OSError("cannot be read")

@@ -65,18 +65,18 @@ class Link(Service):
         parameters = context.parameters(LinkParameters)
         self._security = NodeSecurity(context.settings, context.store)
         self._uplink = Uplink(spacecraft, self._security.end, self._room)
-        self._coding = NodeCoding(
-            Coding.parse(str(context.settings.get("coding", ""))), parameters.frame_size
-        )
-        self._files = NodeFiles(context)
+        coding = Coding.parse(str(context.settings.get("coding", "")))
+        self._coding = NodeCoding(coding, parameters.frame_size)
+        self._frame_size, self._fixed = parameters.frame_size, bool(coding.depth)
         self._downlink = Downlink(
             spacecraft,
             parameters.frame_size,
             parameters.downlink_rate,
             parameters.idle_period,
-            self._files.next_pdu,
+            lambda now: self._files.next_pdu(now),
             self._security.end,
         )
+        self._files = NodeFiles(context, self._downlink.space)
         self._port: Port | None = None
         self._told: dict[str, int] = {}
         self._turn = 0  # of the file that is reported next
@@ -187,8 +187,17 @@ class Link(Service):
 
     # Counters.
 
+    def _resize(self) -> None:
+        """Follow the frame length that was asked for; code blocks keep theirs until a restart."""
+        size = self.context.parameters(LinkParameters).frame_size
+        if size != self._frame_size and not self._fixed:
+            self._frame_size = size
+            self._downlink.resize(size)
+            self._files.fit(self._downlink.space)
+
     def _report(self) -> None:
         self._uplink.second()
+        self._resize()
         counters, transfers = self._uplink.counters, self._files.transfers()
         sending = [each for each in transfers if each.down]
         garbage = sum(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flight.console.exits import Exit, Stop
-from flight.console.parser import Parser
+from flight.console.parser import Parser, positive
 from flight.link.coding.ends import Coding
 from ground.cli.key import keys_argument
 from ground.cli.parser import address, station_argument
@@ -62,6 +63,18 @@ def station_arguments(parser: Parser) -> None:
         metavar="WORDS",
         help="as in the node's [link] coding: cltu, cltu-randomised, rs1 to rs5 (none)",
     )
+    parser.add_argument(
+        "--frame-size",
+        type=positive,
+        default=640,
+        metavar="OCTETS",
+        help="the node's link.frame_size at its start (640)",
+    )
+    parser.add_argument(
+        "--adapt-frames",
+        action="store_true",
+        help="ask the node for frames of the length that carries most, by the errors counted",
+    )
     parser.add_argument("--link", type=Path, metavar="FILE", help="rates and delays of the link")
     station_argument(parser)
 
@@ -78,7 +91,11 @@ def station(options: argparse.Namespace) -> int:
         raise Stop(Exit.USAGE, str(error)) from error
     except OSError as error:
         raise Stop(Exit.USAGE, f"{options.link}: {error.strerror}") from error
-    settings = StationSettings.of(link, options.spacecraft)
+    settings = replace(
+        StationSettings.of(link, options.spacecraft),
+        adapts=options.adapt_frames,
+        frame_size=options.frame_size,
+    )
     try:
         daemon.run(
             options.dir, settings, options.listen, options.node, _keys(options), options.coding

@@ -19,6 +19,7 @@ from ground.commanding import build_command
 from ground.datagram import Address, DatagramSocket
 from ground.jsonlines import Answer, ControlServer, Peer
 from ground.keys.holder import KeyHolder
+from ground.station.adaptation import Adaptation
 from ground.station.archive import RELEASE, Archive
 from ground.station.filedesk import FileDesk
 from ground.station.happenings import FileUplink
@@ -77,6 +78,8 @@ class Station:
             keys,
             lambda: self._record(self._clock.now()),
         )
+        protection = 0 if end is None else end.overhead
+        self._adaptation = Adaptation(settings, self._files, protection)
         self._socket: DatagramSocket | None = None
         self._listen = listen
         self._adopt(folder)
@@ -107,6 +110,7 @@ class Station:
         """Run the session, then wait for the next multiple of the period."""
         now = self._clock.now()
         self._session.tick(now)
+        self._adapt(now)
         assert self._socket is not None
         for frame in self._session.outgoing():
             self._socket.send(frame, self._node)
@@ -114,10 +118,18 @@ class Station:
         self._next = max(self._next + PERIOD, now)
         self._timer = self._loop.call_at(self._next, self._tick)
 
+    def _adapt(self, now: float) -> None:
+        """Ask the node for frames of the length that carries most."""
+        size = self._adaptation.wanted(self._session.downlink, now)
+        if size is not None:
+            values = {"name": "link.frame_size", "value": str(size)}
+            self._requests.send("parameter.set", values, {}, "station")
+
     def _record(self, now: float) -> None:
         """Archive what has happened, then tell the watchers: who hears that a file is there must
         find it in the archive."""
         happenings = self._session.happenings()
+        self._adaptation.hear(happenings)
         lines = [self._recorder.record(each, self._clock.utc_ns()) for each in happenings]
         if any(isinstance(each, FileUplink) and each.outcome for each in happenings):
             self._files.tidy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from flight.link.cfdp import Engine, Readable, Settings, State
@@ -29,7 +30,7 @@ class FileDesk:
         self._outgoing = folder / "outgoing"
         self._outgoing.mkdir(parents=True, exist_ok=True)
         self._copying: set[Path] = set()
-        settings = Settings(
+        self._settings = settings = Settings(
             round_trip=round_trip,
             nak_pdu=NAK_SIZE,
             inactivity=INACTIVITY,
@@ -42,6 +43,16 @@ class FileDesk:
         self.inbox.sweep([each.id for each in states if not each.sending])
         self.tidy()
         self.engine.freeze(now)  # until the link is there
+
+    @property
+    def segment(self) -> int:
+        """Octets of a file in one frame."""
+        return self._settings.segment
+
+    def cut(self, segment: int) -> None:
+        """Put no more than ``segment`` octets of a file into one frame from now on."""
+        self._settings = replace(self._settings, segment=segment)
+        self.engine.configure(self._settings)
 
     def put(self, path: Path, name: str, priority: int, acknowledged: bool) -> int:
         """Queue a copy of a file for the node; return its transaction number. Raises as ``place``

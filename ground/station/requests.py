@@ -50,7 +50,7 @@ class Requests:
             match request:
                 case {"verb": "send", "command": str(name), "arguments": dict(values)}:
                     texts = {str(key): str(each) for key, each in values.items()}
-                    return self._send(name, texts, request, peer.user)
+                    return self.send(name, texts, request, peer.user)
                 case {"verb": "withdraw", "request": int(number)}:
                     return self._withdraw(number, peer.user)
                 case {"verb": "put", "path": str(path), "name": str(name)}:
@@ -80,7 +80,8 @@ class Requests:
     def _note(self, what: str, subject: str, who: str, detail: str = "") -> None:
         self._audit.add(self._clock.utc_ns(), what, subject, who, detail)
 
-    def _send(self, name: str, values: dict[str, str], request: Json, who: str) -> Json:
+    def send(self, name: str, values: dict[str, str], request: Json, who: str) -> Json:
+        """Queue a telecommand. Raises Stop, LayoutError, LinkError, QueueFull."""
         command = build_command(name, values)
         _confirmed(command, request.get("confirm"))
         release, typed = request.get("release"), " ".join(f"{k}={v}" for k, v in values.items())

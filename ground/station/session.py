@@ -59,7 +59,9 @@ class LinkSession:
         self._settings, self._security = settings, security
         self._sequence = sequence
         self._coding = GroundCoding(coding, settings.frame_size)
-        self._deframer = TmDeframer(settings.spacecraft, settings.frame_size, security)
+        # A datagram says how long its frame is; a code block does not.
+        size = settings.frame_size if coding.depth else None
+        self._deframer = TmDeframer(settings.spacecraft, size, security)
         self._reports = Reports(self.tracker, security)
         self._fop = CommandLink(
             settings.spacecraft,
@@ -68,7 +70,6 @@ class LinkSession:
             window=settings.window,
         )
         self._files, self.watch = files, FileWatch(files)
-        files.freeze(0.0)
         self._uplink = Uplink(settings.uplink_rate, self._file_frame, security)
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._outgoing: list[bytes] = []
@@ -201,11 +202,16 @@ class LinkSession:
         self._happenings.clear()
         return found
 
+    @property
+    def downlink(self) -> dict[str, int]:
+        """Counters of telemetry frames."""
+        return {str(name): count for name, count in self._deframer.counters.items()}
+
     def statistics(self) -> dict[str, dict[str, int]]:
         """Counters of all parts, for a person."""
         frames = self._fop.frames
         return {
-            "downlink": {str(name): count for name, count in self._deframer.counters.items()},
+            "downlink": self.downlink,
             "packets": dict(self.counters),
             "coding": dict(self._coding.counters),
             "files": dict(self._files.counters),

@@ -21,12 +21,14 @@ _LARGEST_WINDOW = 32
 @dataclass(frozen=True, slots=True)
 class StationSettings:
     """``uplink_rate`` in bit/s, ``round_trip`` propagation both ways in s, ``frame_size`` of
-    telemetry frames in octets."""
+    telemetry frames in octets; with ``adapts`` the node is asked for other lengths as errors ask
+    for them."""
 
     spacecraft: int
     uplink_rate: float = 1e6
     round_trip: float = 0.05
     frame_size: int = LinkParameters().frame_size
+    adapts: bool = False
 
     @classmethod
     def of(cls, link: Link, spacecraft: int) -> StationSettings:
