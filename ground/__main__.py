@@ -62,7 +62,10 @@ VERBS: Verbs = {
     ("pass", "watch"): ("ground.cli.passes", "watch", "show where the satellite stands"),
     ("emu", "run"): ("ground.cli.emu", "run", "run the link emulator between station and node"),
     ("emu", "status"): ("ground.cli.emu", "status", "print the counters of an emulated link"),
-    ("emu", "set"): ("ground.cli.emu", "change", "change the errors of an emulated link"),
+    ("emu", "set"): ("ground.cli.emu", "change", "change the settings of an emulated link"),
+    ("emu", "attack"): ("ground.cli.emu", "attack", "inject, replay or garble frames on the link"),
+    ("emu", "replay"): ("ground.cli.emu", "replay", "do a recorded run again, bit for bit"),
+    ("emu", "trace"): ("ground.cli.emu", "trace", "print error rates of a recorded run"),
     ("emu", "outage"): ("ground.cli.emu", "outage", "interrupt an emulated link"),
 }
 

@@ -48,8 +48,8 @@ class Direction:
     inject: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.rate > 0:
-            raise LinkFileError(f"rate must be above 0 bit/s, not {self.rate}")
+        if not 0 < self.rate < 1e12:
+            raise LinkFileError(f"rate must lie in 0 to 1e12 bit/s, not {self.rate}")
         if self.queue < 1:
             raise LinkFileError(f"queue must be above 0 octets, not {self.queue}")
         for name in ("delay", "burst", "calm", "jitter", "displace", "replay_after", "inject"):
@@ -106,14 +106,22 @@ def load_link(path: Path) -> Link:
         return Link(
             _direction("up", tables.get("up")),
             _direction("down", tables.get("down")),
-            _contacts(tables.get("contacts", [])),
+            _contacts(tables.get("contacts", []), path.parent),
         )
     except LinkFileError as error:
         raise LinkFileError(f"{path}: {error}") from error
 
 
-def _contacts(listed: Any) -> tuple[Window, ...]:
-    """``contacts = [[begin, end], …]``, in order and apart."""
+def _contacts(listed: Any, folder: Path) -> tuple[Window, ...]:
+    """``contacts = [[begin, end], …]``, in order and apart; a table: see ``passes.contacts``."""
+    if isinstance(listed, dict):
+        from ground.passes.contacts import contacts
+        from ground.passes.geometry import PassError
+
+        try:
+            return contacts(listed, folder)
+        except PassError as error:
+            raise LinkFileError(str(error)) from error
     found: list[Window] = []
     for each in listed if isinstance(listed, list) else [listed]:
         numbers = isinstance(each, list) and all(isinstance(n, int | float) for n in each)

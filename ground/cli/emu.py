@@ -1,4 +1,4 @@
-"""``ground emu run``, ``outage``, ``set`` and ``status``."""
+"""``ground emu run``, ``outage``, ``set``, ``attack``, ``status``, ``replay`` and ``trace``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def run_arguments(parser: Parser) -> None:
     parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of all errors")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write final counters as JSON")
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="record each frame as JSON lines"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise Stop(Exit.USAGE, f"{options.link}: {error.strerror}") from error
     ports = udp.Ports(options.up_listen, options.up_to, options.down_listen, options.down_to)
-    udp.run(link, options.seed, ports, options.control, options.report)
+    try:
+        udp.run(link, options.seed, ports, options.control, options.report, options.trace)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{error.filename}: {error.strerror}") from error
     return Exit.OK
 
 
@@ -60,17 +66,42 @@ def outage(options: argparse.Namespace) -> int:
 
 def change_arguments(parser: Parser) -> None:
     """Arguments of ``emu set``."""
-    parser.add_argument("--ber", type=float, required=True, metavar="RATE", help="bit error rate")
+    parser.add_argument("--ber", type=float, metavar="RATE", help="independent bit error rate")
+    parser.add_argument("--rate", type=float, metavar="BITS", help="bit/s")
+    parser.add_argument("--delay", type=float, metavar="SECONDS", help="one way")
     parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
 
 
 def change(options: argparse.Namespace) -> int:
-    """Change the rate of independent bit errors, both directions."""
+    """Change settings of both directions."""
+    chosen = {name: getattr(options, name) for name in ("ber", "rate", "delay")}
+    wanted = {name: value for name, value in chosen.items() if value is not None}
+    if not wanted:
+        raise Stop(Exit.USAGE, "nothing to set: give --ber, --rate or --delay")
+    return _set(options.control, wanted)
+
+
+def attack_arguments(parser: Parser) -> None:
+    """Arguments of ``emu attack``."""
+    parser.add_argument("mode", choices=("inject", "replay", "garble"), help="what is done")
+    parser.add_argument(
+        "value", type=float, metavar="N", help="frames per second to inject, else chance per frame"
+    )
+    parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
+
+
+def attack(options: argparse.Namespace) -> int:
+    """Switch an attacker on, or off with 0, in both directions."""
+    return _set(options.control, {options.mode: options.value})
+
+
+def _set(control: Path, wanted: dict[str, float]) -> int:
     from ground.jsonlines import ControlClient
 
-    with ControlClient(options.control, "emulator") as client:
-        client.request({"ber": options.ber})
-    print(f"bit error rate {options.ber:g}")
+    with ControlClient(control, "emulator") as client:
+        for name, value in wanted.items():
+            client.request({"set": name, "value": value})
+            print(f"{name} {value:g}")
     return Exit.OK
 
 
@@ -87,10 +118,56 @@ def status(options: argparse.Namespace) -> int:
     with ControlClient(options.control, "emulator") as client:
         reply = client.request({"counters": True})
     ways = {name: reply[name] for name in ("up", "down")}
-    if options.json:
-        print_json(ways)
-    else:
-        names = list(dict.fromkeys((*ways["up"], *ways["down"])))
-        rows = [(n, str(ways["up"].get(n, "")), str(ways["down"].get(n, ""))) for n in names]
-        print_table(("counter", "up", "down"), rows)
+    _show(ways, options.json)
     return Exit.OK
+
+
+def replay_arguments(parser: Parser) -> None:
+    """Arguments of ``emu replay``."""
+    parser.add_argument("trace", type=Path, metavar="TRACE", help="as ``emu run --trace`` wrote it")
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Do a recorded run again and prove that it comes out bit for bit."""
+    from ground.emulator.trace import TraceError
+    from ground.emulator.trace import replay as again
+
+    try:
+        with options.trace.open() as lines:
+            count = again(lines)
+    except TraceError as error:
+        raise Stop(Exit.CHECK_FAILED, f"{options.trace}: {error}") from error
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{options.trace}: {error.strerror}") from error
+    print(f"{count} frames came out again, bit for bit")
+    return Exit.OK
+
+
+def trace_arguments(parser: Parser) -> None:
+    """Arguments of ``emu trace``."""
+    parser.add_argument("trace", type=Path, metavar="TRACE", help="as ``emu run --trace`` wrote it")
+    json_argument(parser)
+
+
+def trace(options: argparse.Namespace) -> int:
+    """Print losses, frame and bit error rates of a recorded run."""
+    from ground.emulator.trace import TraceError, summary
+
+    try:
+        with options.trace.open() as lines:
+            ways = summary(lines)
+    except TraceError as error:
+        raise Stop(Exit.CHECK_FAILED, f"{options.trace}: {error}") from error
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{options.trace}: {error.strerror}") from error
+    _show(ways, options.json)
+    return Exit.OK
+
+
+def _show(ways: dict[str, dict[str, float]], as_json: bool) -> None:
+    if as_json:
+        print_json(ways)
+        return
+    names = list(dict.fromkeys((*ways["up"], *ways["down"])))
+    rows = [(n, *(f"{ways[way].get(n, 0):.6g}" for way in ("up", "down"))) for n in names]
+    print_table(("counter", "up", "down"), rows)

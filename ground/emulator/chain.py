@@ -13,8 +13,12 @@ from ground.linkfile import Direction, Window
 def build(
     settings: Direction, seed: int, direction: str, contacts: tuple[Window, ...]
 ) -> list[Stage]:
-    """Gate, transmitter, errors, disturbances, propagation. Those that are off are left out: each
-    draws from a stream of its own, so that none changes what another one does."""
+    """Gate, transmitter, errors, disturbances, attacker, propagation.
+
+    Each draws from a stream of its own, so that none changes what another one does and those that
+    stay off can be left out. The attacker's (garble, replay, inject) are always there: they may be
+    switched on at any time.
+    """
 
     def stream(stage: str) -> Random:
         return generator(seed, direction, stage)
@@ -30,17 +34,15 @@ def build(
         stages.append(Bursts(settings.burst_ber, lengths, settings.rate, *streams))
     chances = (
         (happens.Truncate, settings.truncate),
-        (happens.Garble, settings.garble),
         (happens.Noise, settings.noise),
         (happens.Duplicate, settings.duplicate),
     )
     for kind, chance in chances:
         if chance:
             stages.append(kind(chance, stream(kind.__name__.lower())))
-    if settings.replay:
-        stages.append(happens.Replay(settings.replay, settings.replay_after, stream("replay")))
-    if settings.inject:
-        stages.append(happens.Inject(settings.inject, stream("inject")))
+    stages.append(happens.Garble(settings.garble, stream("garble")))
+    stages.append(happens.Replay(settings.replay, settings.replay_after, stream("replay")))
+    stages.append(happens.Inject(settings.inject, stream("inject")))
     order = settings.jitter, settings.reorder, settings.displace
     stages.append(Delay(settings.delay, *order, stream("delay")))
     return stages

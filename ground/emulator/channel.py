@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from ground.emulator.chain import build
-from ground.emulator.errors import Errors
-from ground.emulator.stages import Gate, Stage, Transmission
-from ground.linkfile import Direction, Window
+from ground.emulator.stages import Gate, Live, Stage, Transmission
+from ground.linkfile import Direction, LinkFileError, Window
+
+LIVE = ("ber", "rate", "delay", "garble", "replay", "inject")  # settings that may change
+
+
+Fates = Callable[[float, bytes, list[Transmission]], None]
 
 
 class Channel:
@@ -19,8 +26,15 @@ class Channel:
     """
 
     def __init__(
-        self, settings: Direction, seed: int, direction: str, contacts: tuple[Window, ...] = ()
+        self,
+        settings: Direction,
+        seed: int,
+        direction: str,
+        contacts: tuple[Window, ...] = (),
+        fates: Fates | None = None,
     ) -> None:
+        """``fates`` is told of each offer: its time, the frame, and what becomes of it."""
+        self._settings, self._fates = settings, fates
         self._stages: list[Stage] = build(settings, seed, direction, contacts)
         self._flight: list[tuple[float, int, bytes]] = []
         self._order = itertools.count()
@@ -31,9 +45,12 @@ class Channel:
     def offer(self, frame: bytes, now: float) -> None:
         """Hand a frame to the transmitter at ``now`` s; never earlier than the last offer."""
         self._offered += 1
+        before = self.counters if self._fates is not None else {}
         items = [Transmission(now, frame)]
         for stage in self._stages:
             items = [out for item in items for out in stage.apply(item)]
+        if self._fates is not None:
+            self._fates(now, frame, items or [Transmission(now, frame, self._lost(before))])
         for item in items:
             heapq.heappush(self._flight, (item.time, next(self._order), item.frame))
 
@@ -56,11 +73,23 @@ class Channel:
             if isinstance(stage, Gate):
                 stage.outage(start, duration)
 
-    def set_ber(self, ber: float) -> None:
-        """Another rate of independent bit errors from now on."""
+    def set(self, name: str, value: float) -> None:
+        """Change a setting of ``LIVE`` from now on. Raises LinkFileError for a wrong one."""
+        if name not in LIVE:
+            raise LinkFileError(f"{name!r} cannot be changed; {', '.join(LIVE)} can")
+        changed: dict[str, Any] = {name: float(value)}
+        self._settings = replace(self._settings, **changed)
         for stage in self._stages:
-            if isinstance(stage, Errors):
-                stage.set(ber)
+            if isinstance(stage, Live):
+                stage.configure(self._settings)
+
+    def _lost(self, before: dict[str, int]) -> str:
+        """Name of the counter that tells why the frame was dropped."""
+        return next(
+            name
+            for name, count in self.counters.items()
+            if name.startswith("dropped") and count > before[name]
+        )
 
     @property
     def counters(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ import random
 from collections import deque
 
 from ground.emulator.stages import Transmission
+from ground.linkfile import Direction
 
 NOISE = 200  # octets at most
 _KEPT = 1000  # frames that wait to be replayed
@@ -20,10 +21,11 @@ class Truncate:
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Cut the frame, or do not."""
-        if self._source.random() >= self._chance:
+        if self._source.random() >= self._chance or not item.frame:
             return [item]
         self.counters["truncated"] += 1
-        return [Transmission(item.time, item.frame[: self._source.randrange(len(item.frame))])]
+        short = item.frame[: self._source.randrange(len(item.frame))]
+        return [Transmission(item.time, short, "truncated", item.flips)]
 
 
 class Garble:
@@ -41,7 +43,12 @@ class Garble:
         start = self._source.randrange(len(item.frame))
         end = self._source.randint(start + 1, len(item.frame))
         noise = self._source.randbytes(end - start)
-        return [Transmission(item.time, item.frame[:start] + noise + item.frame[end:])]
+        frame = item.frame[:start] + noise + item.frame[end:]
+        return [Transmission(item.time, frame, "garbled", item.flips)]
+
+    def configure(self, settings: Direction) -> None:
+        """Another chance."""
+        self._chance = settings.garble
 
 
 class Noise:
@@ -57,7 +64,7 @@ class Noise:
             return [item]
         self.counters["noise"] += 1
         noise = self._source.randbytes(self._source.randint(1, NOISE))
-        return [Transmission(item.time, noise), item]
+        return [Transmission(item.time, noise, "noise"), item]
 
 
 class Duplicate:
@@ -72,7 +79,7 @@ class Duplicate:
         if self._source.random() >= self._chance:
             return [item]
         self.counters["duplicated"] += 1
-        return [item, item]
+        return [item, Transmission(item.time, item.frame, "duplicated", item.flips)]
 
 
 class Replay:
@@ -87,11 +94,15 @@ class Replay:
         """The frame, and those whose time has come."""
         found = [item]
         while self._kept and self._kept[0].time <= item.time:
-            found.append(Transmission(item.time, self._kept.popleft().frame))
+            found.append(Transmission(item.time, self._kept.popleft().frame, "replayed"))
             self.counters["replayed"] += 1
         if self._source.random() < self._chance:
             self._kept.append(Transmission(item.time + self._after, item.frame))
         return found
+
+    def configure(self, settings: Direction) -> None:
+        """Another chance; frames kept so far are still sent again."""
+        self._chance, self._after = settings.replay, settings.replay_after
 
 
 class Inject:
@@ -105,10 +116,18 @@ class Inject:
     def apply(self, item: Transmission) -> list[Transmission]:
         """The frame, and what was injected since the one before."""
         found = [item]
+        if not self._rate:
+            return found
         if self._next is None:
             self._next = item.time + self._source.expovariate(self._rate)
         while self._next <= item.time:
-            found.append(Transmission(item.time, self._source.randbytes(len(item.frame))))
+            noise = self._source.randbytes(len(item.frame))
+            found.append(Transmission(item.time, noise, "injected"))
             self.counters["injected"] += 1
             self._next += self._source.expovariate(self._rate)
         return found
+
+    def configure(self, settings: Direction) -> None:
+        """Another rate. The time of the next is drawn anew only when the rate is another."""
+        if settings.inject != self._rate:
+            self._rate, self._next = settings.inject, None

@@ -6,6 +6,7 @@ import math
 import random
 
 from ground.emulator.stages import Transmission
+from ground.linkfile import Direction
 
 
 class Errors:
@@ -14,10 +15,15 @@ class Errors:
     def __init__(self, ber: float, source: random.Random) -> None:
         self.counters = {"flipped_frames": 0, "flipped_bits": 0}
         self._source = source
-        self.set(ber)
+        self._begin(ber)
 
-    def set(self, ber: float) -> None:
-        """Another bit error rate from now on."""
+    def configure(self, settings: Direction) -> None:
+        """Another bit error rate. The gap is drawn anew only when the rate is another."""
+        if settings.ber != self._ber:
+            self._begin(settings.ber)
+
+    def _begin(self, ber: float) -> None:
+        self._ber = ber
         self._scale = 1 / math.log1p(-ber) if ber else 0.0
         self._gap = self._draw()
 
@@ -34,6 +40,7 @@ class Errors:
             self._gap -= bits
             return [item]
         damaged = bytearray(item.frame)
+        before = self.counters["flipped_bits"]
         self.counters["flipped_frames"] += 1
         while self._gap < bits:
             position = int(self._gap)
@@ -41,7 +48,8 @@ class Errors:
             self.counters["flipped_bits"] += 1
             self._gap += 1 + self._draw()
         self._gap -= bits
-        return [Transmission(item.time, bytes(damaged))]
+        flips = item.flips + self.counters["flipped_bits"] - before
+        return [Transmission(item.time, bytes(damaged), item.fate, flips)]
 
 
 class Bursts:
@@ -72,6 +80,7 @@ class Bursts:
         bits = len(item.frame) * 8
         begin = item.time - bits / self._rate
         damaged: bytearray | None = None
+        before = self.counters["burst_bits"]
         for first, last in self._bursts(begin, item.time):
             position = math.ceil((first - begin) * self._rate)
             end = min(bits, math.ceil((last - begin) * self._rate))
@@ -83,7 +92,12 @@ class Bursts:
         if damaged is None:
             return [item]
         self.counters["burst_frames"] += 1
-        return [Transmission(item.time, bytes(damaged))]
+        flips = item.flips + self.counters["burst_bits"] - before
+        return [Transmission(item.time, bytes(damaged), item.fate, flips)]
+
+    def configure(self, settings: Direction) -> None:
+        """Another rate."""
+        self._rate = settings.rate
 
     def _draw(self) -> int:
         return math.floor(math.log(1.0 - self._flips.random()) * self._scale)

@@ -11,15 +11,19 @@ import math
 import random
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from ground.linkfile import Direction
 
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """A frame and the time in s at which it reaches the next stage."""
+    """A frame, the time in s at which it reaches the next stage, and what became of it so far."""
 
     time: float
     frame: bytes
+    fate: str = "delivered"
+    flips: int = 0
 
 
 class Stage(Protocol):
@@ -29,6 +33,14 @@ class Stage(Protocol):
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Return what leaves the stage: nothing when the frame is lost, else one or more."""
+
+
+@runtime_checkable
+class Live(Protocol):
+    """A stage whose settings may change while frames pass."""
+
+    def configure(self, settings: Direction) -> None:
+        """Work by other settings from now on."""
 
 
 def generator(seed: int, direction: str, stage: str) -> random.Random:
@@ -74,6 +86,10 @@ class Serialiser:
         self._queue = queue
         self._free = -math.inf
 
+    def configure(self, settings: Direction) -> None:
+        """Another rate; frames that have been given their times keep them."""
+        self._rate = settings.rate
+
     def apply(self, item: Transmission) -> list[Transmission]:
         """Return the frame at the time its last bit leaves."""
         start = max(item.time, self._free)
@@ -83,7 +99,7 @@ class Serialiser:
             self.counters["dropped_queue"] += 1
             return []
         self._free = start + len(item.frame) * 8 / self._rate
-        return [Transmission(self._free, item.frame)]
+        return [Transmission(self._free, item.frame, item.fate, item.flips)]
 
 
 class Delay:
@@ -97,6 +113,10 @@ class Delay:
         self._reorder, self._displace, self._source = reorder, displace, source
         self._latest = -math.inf
 
+    def configure(self, settings: Direction) -> None:
+        """Another delay; when it falls, frames still do not overtake those on their way."""
+        self._delay = settings.delay
+
     def apply(self, item: Transmission) -> list[Transmission]:
         """Return the frame at its arrival."""
         arrival = item.time + self._delay
@@ -106,4 +126,4 @@ class Delay:
         if self._reorder and self._source.random() < self._reorder:
             self.counters["reordered"] += 1
             arrival += self._source.random() * self._displace
-        return [Transmission(arrival, item.frame)]
+        return [Transmission(arrival, item.frame, item.fate, item.flips)]

@@ -6,14 +6,16 @@ import asyncio
 import json
 import os
 import signal
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ground.datagram import Address, DatagramSocket
 from ground.emulator.channel import Channel
+from ground.emulator.trace import EmulatedLink
 from ground.jsonlines import ControlServer, Peer
-from ground.linkfile import Direction, Link
+from ground.linkfile import Link, LinkFileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +72,53 @@ class Way:
 class UdpEmulator:
     """Both directions and the control socket."""
 
-    def __init__(self, link: Link, seed: int, ports: Ports, control: Path) -> None:
-        self._link = link
-        self._seed = seed
+    def __init__(
+        self, link: Link, seed: int, ports: Ports, control: Path, trace: TextIO | None = None
+    ) -> None:
+        begin = asyncio.get_running_loop().time()
+        contacts = tuple((begin + a, begin + b) for a, b in link.contacts)
+        write = None if trace is None else lambda line: print(line, file=trace)
+        self._link = EmulatedLink(replace(link, contacts=contacts), seed, write)
         self._ports = ports
         self._control = ControlServer(control, self._handle)
         self._ways: dict[str, Way] = {}
-        begin = asyncio.get_running_loop().time()
-        self._contacts = tuple((begin + a, begin + b) for a, b in link.contacts)
 
     async def start(self) -> None:
         """Bind everything. Raises Stop (6) when a port or the socket path is in use."""
         try:
             ports = self._ports
-            self._open("up", self._link.up, ports.up_listen, ports.up_to)
-            self._open("down", self._link.down, ports.down_listen, ports.down_to)
+            self._open("up", ports.up_listen, ports.up_to)
+            self._open("down", ports.down_listen, ports.down_to)
             await self._control.start()
         except BaseException:
             await self.stop()
             raise
 
-    def _open(self, name: str, direction: Direction, listen: Address, to: Address) -> None:
-        self._ways[name] = Way(Channel(direction, self._seed, name, self._contacts), listen, to)
+    def _open(self, name: str, listen: Address, to: Address) -> None:
+        self._ways[name] = Way(self._link.ways[name], listen, to)
 
     def _handle(self, request: dict[str, Any], _: Peer) -> dict[str, Any]:
         match request:
             case {"outage": float() | int() as seconds} if 0 < seconds < 1e6:
                 now = asyncio.get_running_loop().time()
-                for way in self._ways.values():
-                    way.channel.outage(now, seconds)
+                for way in self._ways:
+                    self._link.outage(way, now, seconds)
                 return {"ok": True, "outage": seconds}
-            case {"ber": float() | int() as ber} if 0 <= ber < 1:
-                for way in self._ways.values():
-                    way.channel.set_ber(ber)
-                return {"ok": True, "ber": ber}
+            case {"set": str() as name, "value": float() | int() as value}:
+                return self._set(name, value)
             case {"counters": True}:
                 return {"ok": True, **self.counters()}
-        known = '{"outage": seconds}, {"ber": rate} or {"counters": true}'
+        known = '{"outage": seconds}, {"set": name, "value": number} or {"counters": true}'
         return {"ok": False, "error": f"expected {known}"}
+
+    def _set(self, name: str, value: float) -> dict[str, Any]:
+        now = asyncio.get_running_loop().time()
+        try:
+            for way in self._ways:
+                self._link.set(way, name, value, now)
+        except LinkFileError as error:
+            return {"ok": False, "error": str(error)}
+        return {"ok": True, "set": name, "value": value}
 
     def counters(self) -> dict[str, dict[str, int]]:
         """Counters of both directions."""
@@ -120,8 +131,10 @@ class UdpEmulator:
         await self._control.stop()
 
 
-async def _serve(link: Link, seed: int, ports: Ports, control: Path, report: Path | None) -> None:
-    emulator = UdpEmulator(link, seed, ports, control)
+async def _serve(
+    link: Link, seed: int, ports: Ports, control: Path, report: Path | None, trace: TextIO | None
+) -> None:
+    emulator = UdpEmulator(link, seed, ports, control, trace)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -141,6 +154,15 @@ def write_report(path: Path, counters: dict[str, dict[str, int]]) -> None:
     os.replace(part, path)  # noqa: PTH105
 
 
-def run(link: Link, seed: int, ports: Ports, control: Path, report: Path | None = None) -> None:
-    """Emulate until SIGTERM or SIGINT, then write the report."""
-    asyncio.run(_serve(link, seed, ports, control, report))
+def run(
+    link: Link,
+    seed: int,
+    ports: Ports,
+    control: Path,
+    report: Path | None = None,
+    trace: Path | None = None,
+) -> None:
+    """Emulate until SIGTERM or SIGINT, then write the report. Raises OSError for a trace that
+    cannot be written."""
+    with nullcontext() if trace is None else trace.open("w") as file:
+        asyncio.run(_serve(link, seed, ports, control, report, file))

@@ -14,6 +14,7 @@ PARTS = (
     "link",
     "cfdp",
     "fountain",
+    "emulator",
     "inference",
     "redundancy",
     "environment",

@@ -53,11 +53,13 @@ class Emulator:
         self.up, self.down = free_port(), free_port()
         self.control = folder / "emu.sock"
         self.report = folder / "report.json"
+        self.trace = folder / "trace.jsonl"
         self.words = [
             *(sys.executable, "-m", "ground", "emu", "run", str(link), "--seed", str(seed)),
             *("--up-listen", str(self.up), "--up-to", str(node.getsockname()[1])),
             *("--down-listen", str(self.down), "--down-to", str(free_port())),
             *("--control", str(self.control), "--report", str(self.report)),
+            *("--trace", str(self.trace)),
         ]
         self.process = subprocess.Popen(
             self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -165,3 +167,24 @@ def test_what_is_in_use_is_refused_and_a_dead_socket_replaced(emulators) -> None
     first.process.wait()
     assert first.control.exists()
     assert emulators().ask(b'{"counters": true}')["ok"] is True
+
+
+def test_an_attack_and_a_change_by_hand_come_out_again_from_the_trace(emulators, node) -> None:
+    emulator = emulators()
+
+    def emu(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "ground", "emu", *words]
+        return subprocess.run(line, capture_output=True, text=True, timeout=DEADLINE)
+
+    control = ("--control", str(emulator.control))
+    assert emu("set", "--ber", "1e-2", "--delay", "0.001", *control).returncode == 0
+    assert emu("attack", "garble", "0.5", *control).stdout == "garble 0.5\n"
+    assert emu("set", "--rate", "-1", *control).returncode != 0
+    assert emulator.ask(b'{"set": "queue", "value": 1}')["ok"] is False
+    transmit(emulator, [bytes(300)] * 40)
+    got = [node.recv(2048) for _ in range(40)]
+    report = emulator.stop()
+    assert any(any(frame) for frame in got)
+    assert report["up"]["garbled"] > 0
+    assert report["up"]["flipped_bits"] > 0
+    assert emu("replay", str(emulator.trace)).stdout == "40 frames came out again, bit for bit\n"

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ground.__main__ import main
+from ground.linkfile import LinkFileError, load_link
 from ground.passes.geometry import DAY, PassError, Site, Sky
 from ground.passes.predict import check_age, passes
 
@@ -92,3 +93,42 @@ def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text("nothing")
     assert main(["pass", "next", *where]) == 2
     assert main(["pass", "next", "--tle", str(file), "--station", "here"]) == 2
+
+
+TABLE = """
+[up]
+[down]
+[contacts]
+tle = "craft.tle"
+station = [52.0, 4.36, 20]
+mask = 5
+begin = 2024-01-01T12:00:00Z
+hours = 48
+"""
+
+
+def test_a_link_is_open_during_passes(tmp_path: Path) -> None:
+    (tmp_path / "craft.tle").write_text(f"{FIRST}\n{SECOND}\n")
+    path = tmp_path / "link.toml"
+    path.write_text(TABLE)
+    wanted = passes(Sky(FIRST, SECOND, DELFT), BEGIN, BEGIN + 2 * DAY, 5.0)
+    expected = [(max(0.0, each.aos - BEGIN), each.los - BEGIN) for each in wanted]
+    assert list(load_link(path).contacts) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("mask = 5", "", "keys"), ("mask = 5", "mask = 89.9", "no pass"),
+        ("2024-01-01T12", "2024-03-01T12", "days off"), ("00:00Z", "00:00", "begin"),
+        ("[52.0, 4.36, 20]", "3", "contacts"), ("[52.0, 4.36, 20]", "[95, 0]", "no place"),
+        ("hours = 48", "hours = 0", "hours"),
+    ],
+)  # fmt: skip
+def test_contacts_that_cannot_be_computed_are_refused(tmp_path, old, new, said) -> None:
+    (tmp_path / "craft.tle").write_text(f"{FIRST}\n{SECOND}\n")
+    path = tmp_path / "link.toml"
+    path.write_text(TABLE.replace(old, new))
+    with pytest.raises(LinkFileError, match=said) as caught:
+        load_link(path)
+    assert str(path) in str(caught.value)

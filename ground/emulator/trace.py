@@ -1,0 +1,140 @@
+"""Trace of an emulated link, and its replay bit for bit.
+
+JSON lines. The first holds seed and link. Then, in the order of time, the inputs: ``{t_in, dir,
+offer}`` with the frame in hex, ``{t_in, dir, set, value}`` and ``{t_in, dir, outage}``. Behind each
+offer a line ``{t_in, t_out, dir, len, flips, fate, sha8}`` for all that becomes of it; ``sha8`` are
+the first 8 hex digits of SHA-256 of what leaves the channel, ``t_out`` is null for what is lost. A
+channel is a pure function of seed, settings and inputs, so these are enough to do it all again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from ground.emulator.channel import Channel
+from ground.emulator.stages import Transmission
+from ground.linkfile import Direction, Link, LinkFileError
+
+_MADE = ("noise", "duplicated", "replayed", "injected")
+
+
+class TraceError(ValueError):
+    """No trace, or one that does not come out again."""
+
+
+class EmulatedLink:
+    """Both directions of a link; ``write`` gets the lines of a trace, without line ends."""
+
+    def __init__(self, link: Link, seed: int, write: Callable[[str], None] | None = None) -> None:
+        self._write = write
+        self._line({"seed": seed, "link": asdict(link)})
+        self.ways = {
+            name: Channel(
+                way, seed, name, link.contacts, partial(self._fates, name) if write else None
+            )
+            for name, way in (("up", link.up), ("down", link.down))
+        }
+
+    def set(self, way: str, name: str, value: float, now: float) -> None:
+        """Change a setting of a direction. Raises LinkFileError."""
+        self.ways[way].set(name, value)
+        self._line({"t_in": now, "dir": way, "set": name, "value": value})
+
+    def outage(self, way: str, now: float, duration: float) -> None:
+        """Interrupt a direction for ``duration`` s."""
+        self.ways[way].outage(now, duration)
+        self._line({"t_in": now, "dir": way, "outage": duration})
+
+    def _fates(self, way: str, now: float, frame: bytes, items: list[Transmission]) -> None:
+        self._line({"t_in": now, "dir": way, "offer": frame.hex()})
+        for item in items:
+            lost = item.fate.startswith("dropped")
+            line = {"t_in": now, "t_out": None if lost else item.time, "dir": way}
+            line |= {"len": len(item.frame), "flips": item.flips, "fate": item.fate}
+            self._line(line | {"sha8": hashlib.sha256(item.frame).hexdigest()[:8]})
+
+    def _line(self, fields: dict[str, Any]) -> None:
+        if self._write is not None:
+            self._write(json.dumps(fields, separators=(",", ":")))
+
+
+def replay(lines: Iterable[str]) -> int:
+    """Do it all again; returns the number of frames offered. Raises TraceError at the first line
+    that is wrong or comes out otherwise."""
+    again: list[str] = []
+    link: EmulatedLink | None = None
+    offers = done = number = 0
+    for number, text in enumerate(lines, 1):
+        try:
+            fields = json.loads(text)
+            if link is None:
+                link = EmulatedLink(_link(fields["link"]), int(fields["seed"]), again.append)
+            elif "fate" not in fields:
+                offers += "offer" in fields
+                _input(link, fields)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TraceError(f"line {number} is none of a trace: {error}") from error
+        if done >= len(again) or again[done] != text.rstrip("\n"):
+            raise TraceError(f"line {number} does not come out again")
+        done += 1
+    if link is None or done != len(again):
+        raise TraceError(f"ends behind line {number}, before all that became of its last frame")
+    return offers
+
+
+def _link(fields: dict[str, Any]) -> Link:
+    contacts = tuple((float(begin), float(end)) for begin, end in fields["contacts"])
+    return Link(Direction(**fields["up"]), Direction(**fields["down"]), contacts)
+
+
+def _input(link: EmulatedLink, fields: dict[str, Any]) -> None:
+    now, way = float(fields["t_in"]), fields["dir"]
+    match fields:
+        case {"offer": str() as frame}:
+            link.ways[way].offer(bytes.fromhex(frame), now)
+        case {"set": str() as name, "value": float() | int() as value}:
+            link.set(way, name, value, now)
+        case {"outage": float() | int() as duration}:
+            link.outage(way, now, duration)
+        case _:
+            raise LinkFileError("no input")
+
+
+def summary(lines: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Counts of each direction, and ``loss`` (frames that never leave), ``fer`` (of those that do,
+    the share with wrong bits or length) and ``ber`` (flips per bit). Raises TraceError."""
+    counts: dict[str, Counter[str]] = {"up": Counter(), "down": Counter()}
+    for number, text in enumerate(lines, 1):
+        try:
+            fields = json.loads(text)
+            if number > 1:
+                _tally(counts[fields["dir"]], fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise TraceError(f"line {number} is none of a trace: {error}") from error
+    return {way: _rates(count) for way, count in counts.items()}
+
+
+def _tally(count: Counter[str], fields: dict[str, Any]) -> None:
+    count["offered"] += "offer" in fields
+    if "fate" not in fields:
+        return
+    fate = fields["fate"]
+    count[fate] += 1
+    if fate not in _MADE and not fate.startswith("dropped"):
+        count["passed"] += 1
+        count["bits"] += 8 * fields["len"]
+        count["flips"] += fields["flips"]
+        count["damaged"] += bool(fields["flips"]) or fate != "delivered"
+
+
+def _rates(count: Counter[str]) -> dict[str, float]:
+    passed, bits = max(count["passed"], 1), max(count["bits"], 1)
+    lost = sum(number for fate, number in count.items() if fate.startswith("dropped"))
+    rates = {"loss": lost / max(count["offered"], 1), "fer": count["damaged"] / passed}
+    return dict(count) | rates | {"ber": count["flips"] / bits}
