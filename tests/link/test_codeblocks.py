@@ -9,6 +9,7 @@ import reedsolo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flight.link.coding import codeblock
 from flight.link.coding.codeblock import ASM, CodeblockDecoder, CodeblockEncoder, Shape
 from flight.link.coding.galois import FROM_DUAL, TO_DUAL
 from flight.link.coding.reed_solomon import (
@@ -55,6 +56,22 @@ def test_up_to_sixteen_octets_are_corrected(size: int) -> None:
         for _ in range(3):
             data = source.randbytes(size)
             assert correct(damaged(data + parity(data), count, source)) == (data, count)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 20), st.integers(1, INFORMATION), st.integers(0, 1 << 30))
+def test_errors_are_dealt_with_as_by_the_oracle(count: int, size: int, seed: int) -> None:
+    """Up to 20 wrong octets: both correct the same words to the same data, and refuse the same."""
+    source = random.Random(seed)
+    data = source.randbytes(size)
+    word = damaged(data + parity(data), min(count, size + PARITY), source)
+    try:
+        theirs = bytes(ORACLE.decode(word.translate(FROM_DUAL))[0]).translate(TO_DUAL)
+    except reedsolo.ReedSolomonError:
+        with pytest.raises(Uncorrectable):
+            correct(word)
+    else:
+        assert correct(word)[0] == theirs == data
 
 
 def test_more_are_refused_and_never_taken_for_good() -> None:
@@ -106,6 +123,46 @@ def test_pieces_of_any_size_with_garbage_between(seed: int) -> None:
         found += decoder.feed(stream[:size])
         stream = stream[size:]
     assert found == frames
+
+
+def test_a_burst_over_a_marker_costs_no_frame_while_in_step() -> None:
+    shape, source = Shape(446, 2, True), random.Random(5)
+    encoder, decoder = CodeblockEncoder(shape), CodeblockDecoder(shape)
+    frames = [source.randbytes(446) for _ in range(3)]
+    stream = bytearray(b"".join(map(encoder.encode, frames)))
+    for place in range(514 - 10, 514 + 10):  # the second marker and what is around it
+        stream[place] ^= 0x5A
+    assert decoder.feed(bytes(stream)) == frames
+    assert decoder.counters["garbage"] == 0
+    stream[:4] = bytes(4)  # not in step yet
+    assert CodeblockDecoder(shape).feed(bytes(stream)) == frames[2:]
+
+
+def test_three_and_more_bits_of_a_marker_are_too_many() -> None:
+    shape, source = Shape(100, 1, True), random.Random(6)
+    coded = int.from_bytes(CodeblockEncoder(shape).encode(bytes(100)), "big")
+    bits = 8 * (4 + shape.coded)
+    for wrong in range(6):
+        flips = sum(1 << bits - 1 - bit for bit in source.sample(range(32), wrong))
+        found = CodeblockDecoder(shape).feed((coded ^ flips).to_bytes(bits // 8, "big"))
+        assert found == ([bytes(100)] if wrong <= 2 else [])
+
+
+def test_markers_over_and_over_are_not_read_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape, tries, real = Shape(1115, 5, True), 0, codeblock.correct
+
+    def count(word: bytes) -> tuple[bytes, int]:
+        nonlocal tries
+        tries += 1
+        return real(word)
+
+    monkeypatch.setattr(codeblock, "correct", count)
+    decoder = CodeblockDecoder(shape)
+    decoder.feed(ASM * 16_000)
+    assert tries < 2 * 5 * 64_000 / shape.coded
+    frame = random.Random(1).randbytes(1115)
+    coded = CodeblockEncoder(shape).encode(frame)
+    assert decoder.feed(coded + coded)[-1] == frame
 
 
 def test_a_frame_beyond_repair_is_counted_and_the_next_one_is_there() -> None:

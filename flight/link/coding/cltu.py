@@ -56,7 +56,7 @@ class CltuDecoder:
     def feed(self, octets: bytes) -> list[bytes]:
         """Frames completed by some octets, those with a wrong FECF too. Never raises."""
         self._buffer += octets
-        self._spare = min(self._spare + len(octets), _LONGEST)
+        self._spare = min(self._spare, _LONGEST) + len(octets)
         frames: list[bytes] = []
         at = 0
         while (found := self._synchronise(at)) is not None:
@@ -87,17 +87,23 @@ class CltuDecoder:
         None when more octets are needed.
         """
         begin = at + len(START)
-        data, corrected, ended = bch.decode(self._buffer[begin : begin + bch.BLOCK])
-        if data:
-            blocks = -(-self._length(data) // bch.INFORMATION)
-            coded = self._buffer[begin : begin + blocks * bch.BLOCK]
-            data, corrected, ended = bch.decode(coded)
-            if len(data) == blocks * bch.INFORMATION:
-                return self._cut(data, corrected, begin)
+        head = self._buffer[begin : begin + bch.INFORMATION]
+        if len(head) < bch.INFORMATION:
+            return None
+        blocks = self._blocks(head)
+        data, corrected, ended = self._read(begin, blocks)
+        if data and (told := self._blocks(data)) != blocks:  # a bit of the length was corrected
+            blocks = told
+            data, corrected, ended = self._read(begin, blocks)
+        if data and len(data) == blocks * bch.INFORMATION:
+            return self._cut(data, corrected, begin)
         if not ended:
             return None
         self.counters["truncated"] += 1
         return self._again(begin, len(data)), b""
+
+    def _read(self, begin: int, blocks: int) -> tuple[bytes, int, bool]:
+        return bch.decode(self._buffer[begin : begin + blocks * bch.BLOCK])
 
     def _cut(self, data: bytes, corrected: int, begin: int) -> tuple[int, bytes]:
         """Where to go on, and the frame in the information of a whole unit."""
@@ -105,9 +111,12 @@ class CltuDecoder:
         frame = plain[: self._length(data)]
         self.counters["units"] += 1
         self.counters["corrected"] += corrected
-        if fecf.intact(frame):
-            return begin + len(data) // bch.INFORMATION * bch.BLOCK, frame
-        return self._again(begin, len(data)), frame
+        if not fecf.intact(frame):
+            return self._again(begin, len(data)), frame
+        if corrected:  # behind the frame's last octet there may be the next unit already
+            whole, part = divmod(len(frame) - 1, bch.INFORMATION)
+            return begin + whole * bch.BLOCK + part + 1, frame
+        return begin + len(data) // bch.INFORMATION * bch.BLOCK, frame
 
     def _again(self, begin: int, read: int) -> int:
         """Where to go on after a unit that held no good frame."""
@@ -122,3 +131,7 @@ class CltuDecoder:
         head = data[: bch.INFORMATION]
         plain = TELECOMMAND.apply(head) if self._randomised else head
         return ((plain[2] & 3) << 8 | plain[3]) + 1
+
+    def _blocks(self, data: bytes) -> int:
+        """Code blocks of the frame that begins with this information."""
+        return -(-self._length(data) // bch.INFORMATION)

@@ -51,9 +51,10 @@ class CodeblockEncoder:
 class CodeblockDecoder:
     """Frames out of a stream of octets, in whatever pieces it comes.
 
-    Behind a code block that could not be corrected the marker is looked for anew, one octet on: it
-    may have been no marker. So a good frame behind garbage is never lost. At most a code block is
-    kept.
+    Right behind a good code block the next is tried whatever its marker looks like: a burst that
+    spoils a marker need not cost a frame. Behind one that could not be corrected the marker is
+    looked for anew, an octet on, for it may have been none: a good frame behind garbage is not
+    lost. Octets that are read again for that are no more than came. At most a code block is kept.
 
     ``counters``: frames, corrected (octets), uncorrectable (code blocks), garbage (octets).
     """
@@ -62,19 +63,26 @@ class CodeblockDecoder:
         self.counters: Counter[str] = Counter()
         self._shape = shape
         self._buffer = b""
+        self._whole = len(ASM) + shape.coded
+        self._locked = False  # the next code block begins where the one before ended
+        self._spare = self._whole  # octets that may be read twice
 
     def feed(self, octets: bytes) -> list[bytes]:
         """Frames completed by some octets. Never raises."""
         self._buffer += octets
+        self._spare = min(self._spare, self._whole) + len(octets)
         frames: list[bytes] = []
-        while self._synchronise() and len(self._buffer) >= len(ASM) + self._shape.coded:
-            frame = self._decode(self._buffer[len(ASM) : len(ASM) + self._shape.coded])
+        at = self._synchronise(0)
+        while at + self._whole <= len(self._buffer):
+            frame = self._decode(self._buffer[at + len(ASM) : at + self._whole])
+            self._locked = frame is not None
             if frame is None:
-                self.counters["uncorrectable"] += 1
-                self._drop(1)
+                at += self._failed(at)
             else:
                 frames.append(frame)
-                self._buffer = self._buffer[len(ASM) + self._shape.coded :]
+                at += self._whole
+            at = self._synchronise(at)
+        self._buffer = self._buffer[at:]
         return frames
 
     def _decode(self, block: bytes) -> bytes | None:
@@ -94,25 +102,25 @@ class CodeblockDecoder:
         self.counters["corrected"] += corrected
         return bytes(frame)
 
-    def _synchronise(self) -> bool:
-        """Drop what comes before a sync marker; False when there is none yet."""
-        while len(self._buffer) >= len(ASM):
-            word = int.from_bytes(self._buffer[: len(ASM)], "big")
-            if (word ^ _ASM_WORD).bit_count() <= MARKER_ERRORS:
-                return True
-            found = self._buffer.find(ASM, 1)
-            near = self._near(found if found >= 0 else len(self._buffer) - len(ASM) + 1)
-            self._drop(near)
-        return False
+    def _failed(self, at: int) -> int:
+        """Octets to drop of what was no good code block."""
+        self.counters["uncorrectable"] += self._marked(at)
+        dropped = 1 if self._spare >= self._whole else self._whole
+        self._spare -= self._whole if dropped == 1 else 0
+        self.counters["garbage"] += dropped
+        return dropped
 
-    def _near(self, end: int) -> int:
-        """Offset of the first marker with few errors before ``end``, or ``end``."""
-        for start in range(1, end):
-            word = int.from_bytes(self._buffer[start : start + len(ASM)], "big")
-            if (word ^ _ASM_WORD).bit_count() <= MARKER_ERRORS:
-                return start
-        return end
+    def _synchronise(self, at: int) -> int:
+        """Where the next code block may begin, with its marker; what may be half a marker stays."""
+        if self._locked:
+            return at
+        end = len(self._buffer) - len(ASM) + 1
+        start = at
+        while start < end and not self._marked(start):
+            start += 1
+        self.counters["garbage"] += start - at
+        return start
 
-    def _drop(self, octets: int) -> None:
-        self.counters["garbage"] += octets
-        self._buffer = self._buffer[octets:]
+    def _marked(self, at: int) -> bool:
+        word = int.from_bytes(self._buffer[at : at + len(ASM)], "big")
+        return (word ^ _ASM_WORD).bit_count() <= MARKER_ERRORS

@@ -30,6 +30,19 @@ def divide(a: int, b: int) -> int:
     return EXP[LOG[a] - LOG[b] + 255] if a else 0
 
 
+# Tables for bytes.translate: each octet of a string times a constant.
+TIMES = [bytes(multiply(factor, value) for value in range(256)) for factor in range(256)]
+
+
+def combine(factors: list[int], rows: list[bytes]) -> bytes:
+    """Sum of rows, all of one length, each times its factor; rows without a factor are left out."""
+    total = 0
+    for factor, row in zip(factors, rows, strict=False):
+        if factor:
+            total ^= int.from_bytes(row.translate(TIMES[factor]), "big")
+    return total.to_bytes(len(rows[0]), "big")
+
+
 def _conversions() -> tuple[bytes, bytes]:
     to_dual = bytearray(256)
     for value in range(256):

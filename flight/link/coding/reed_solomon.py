@@ -1,12 +1,15 @@
 """Reed-Solomon (255,223) of telemetry links, in the dual basis (CCSDS 131.0-B-5, section 4).
 
 The encoder is a shift register of 32 octets held in one integer. A code word whose parity computes
-to itself is clean, and only others see the decoder: Berlekamp-Massey, Chien and Forney.
+to itself is clean, and only others see the decoder: Berlekamp-Massey, Chien and Forney. A
+polynomial is evaluated at all points at once, as a sum of rows of powers.
 """
 
 from __future__ import annotations
 
-from flight.link.coding.galois import EXP, FROM_DUAL, LOG, TO_DUAL, divide, multiply
+from itertools import zip_longest
+
+from flight.link.coding.galois import EXP, FROM_DUAL, TO_DUAL, combine, divide, multiply
 
 PARITY = 32
 INFORMATION = 223
@@ -39,43 +42,51 @@ def _feedback() -> list[int]:
 
 _FEEDBACK = _feedback()
 
+# Row k: the k-th powers of the generator's roots, of which the first is the one of syndrome 0.
+_ROOTS = [
+    bytes(EXP[_STEP * (_FIRST + root) * power % 255] for root in range(PARITY))
+    for power in range(PARITY)
+]
+# Row k: the k-th powers of what the locator is zero at, for an error in each power of x.
+_PLACES = [
+    bytes(EXP[-_STEP * place * power % 255] for place in range(CODE_WORD))
+    for power in range(CORRECTABLE + 1)
+]
+
+
+def _remainder(symbols: bytes | bytearray) -> int:
+    """Parity as the register holds it, in the conventional basis."""
+    register = 0
+    for symbol in symbols:
+        register = (register << 8 & _REGISTER) ^ _FEEDBACK[symbol ^ register >> _TOP]
+    return register
+
 
 def parity(data: bytes) -> bytes:
     """Parity, 32 octets, of at most 223 octets; fewer stand behind virtual fill of zeros."""
-    register = 0
-    for octet in data.translate(FROM_DUAL):
-        register = (register << 8 & _REGISTER) ^ _FEEDBACK[octet ^ register >> _TOP]
-    return register.to_bytes(PARITY, "big").translate(TO_DUAL)
+    return _remainder(data.translate(FROM_DUAL)).to_bytes(PARITY, "big").translate(TO_DUAL)
 
 
 def correct(word: bytes) -> tuple[bytes, int]:
     """Information of a code word, shortened or not, and the octets corrected in all of it.
 
-    Raises Uncorrectable.
+    Raises Uncorrectable. More than 16 wrong octets may be one code word's 16 of another (the
+    chance is 1 in 16!): the FECF of the frame is there for that.
     """
-    data, check = word[:-PARITY], word[-PARITY:]
-    if parity(data) == check:
-        return data, 0
-    symbols = bytearray(word.translate(FROM_DUAL))
-    syndromes = _syndromes(symbols)
+    symbols = word.translate(FROM_DUAL)
+    difference = _remainder(symbols[:-PARITY]) ^ int.from_bytes(symbols[-PARITY:], "big")
+    if not difference:
+        return word[:-PARITY], 0
+    # What the word leaves when divided by the generator has the syndromes of the word itself.
+    syndromes = list(combine(list(difference.to_bytes(PARITY, "little")), _ROOTS))
     locator = _locate(syndromes)
     errors = _search(locator, len(symbols))
-    for power, magnitude in _magnitudes(syndromes, locator, errors):
-        symbols[len(symbols) - 1 - power] ^= magnitude
-    repaired = bytes(symbols).translate(TO_DUAL)
-    if parity(repaired[:-PARITY]) != repaired[-PARITY:]:
+    repaired = bytearray(symbols)
+    for place, magnitude in _magnitudes(syndromes, locator, errors):
+        repaired[-1 - place] ^= magnitude
+    if _remainder(repaired[:-PARITY]) != int.from_bytes(repaired[-PARITY:], "big"):
         raise Uncorrectable("the correction is no code word")
-    return repaired[:-PARITY], len(errors)
-
-
-def _syndromes(symbols: bytearray) -> list[int]:
-    found = []
-    for root in range(_FIRST, _FIRST + PARITY):
-        power, value = _STEP * root % 255, 0
-        for symbol in symbols:
-            value = symbol ^ (EXP[LOG[value] + power] if value else 0)
-        found.append(value)
-    return found
+    return bytes(repaired[:-PARITY]).translate(TO_DUAL), len(errors)
 
 
 def _locate(syndromes: list[int]) -> list[int]:
@@ -91,11 +102,7 @@ def _locate(syndromes: list[int]) -> list[int]:
             continue
         scale = divide(discrepancy, last)
         shifted = [0] * gap + [multiply(scale, each) for each in previous]
-        longer = max(len(locator), len(shifted))
-        updated = [
-            (locator[k] if k < len(locator) else 0) ^ (shifted[k] if k < len(shifted) else 0)
-            for k in range(longer)
-        ]
+        updated = [a ^ b for a, b in zip_longest(locator, shifted, fillvalue=0)]
         if 2 * length <= index:
             previous, length, last, gap = locator, index + 1 - length, discrepancy, 1
         else:
@@ -109,15 +116,9 @@ def _locate(syndromes: list[int]) -> list[int]:
 
 
 def _search(locator: list[int], count: int) -> list[int]:
-    """Powers of x, counted from the last symbol, that are in error. Raises Uncorrectable."""
-    found = []
-    for power in range(count):
-        inverse = -_STEP * power % 255
-        value = 0
-        for coefficient in reversed(locator):
-            value = coefficient ^ (EXP[LOG[value] + inverse] if value else 0)
-        if not value:
-            found.append(power)
+    """Places in error, counted from the last symbol. Raises Uncorrectable."""
+    values = combine(locator, _PLACES)[:count]
+    found = [place for place, value in enumerate(values) if not value]
     if len(found) != len(locator) - 1:
         raise Uncorrectable("errors in the virtual fill, or too many")
     return found
@@ -126,22 +127,17 @@ def _search(locator: list[int], count: int) -> list[int]:
 def _magnitudes(
     syndromes: list[int], locator: list[int], errors: list[int]
 ) -> list[tuple[int, int]]:
-    """(power, error) by Forney's formula."""
-    evaluator = [0] * PARITY
-    for i, syndrome in enumerate(syndromes):
-        for j, coefficient in enumerate(locator[: PARITY - i]):
+    """(place, error) by Forney's formula."""
+    evaluator = [0] * len(errors)
+    for i, syndrome in enumerate(syndromes[: len(errors)]):
+        for j, coefficient in enumerate(locator[: len(errors) - i]):
             evaluator[i + j] ^= multiply(syndrome, coefficient)
+    tops = combine(evaluator, _PLACES)
+    # The derivative's terms are the locator's odd ones, a power lower.
+    bottoms = combine(locator[1::2], _PLACES[::2])
     found = []
-    for power in errors:
-        position = _STEP * power % 255  # log of X
-        inverse = -position % 255
-        top = bottom = 0
-        for k, coefficient in enumerate(evaluator):
-            top ^= multiply(coefficient, EXP[inverse * k % 255])
-        for k in range(1, len(locator), 2):
-            bottom ^= multiply(locator[k], EXP[inverse * (k - 1) % 255])
-        if not bottom:
-            raise Uncorrectable("a double root")
+    for place in errors:
         # The first root is alpha^(11 * 112): X to the power of 1 - 112.
-        found.append((power, multiply(divide(top, bottom), EXP[position * (1 - _FIRST) % 255])))
+        scale = EXP[_STEP * place * (1 - _FIRST) % 255]
+        found.append((place, multiply(divide(tops[place], bottoms[place]), scale)))
     return found
