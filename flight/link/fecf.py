@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
 
 import crcmod.predefined
 
 SIZE = 2
 
-_crc16: Any = crcmod.predefined.mkCrcFun("crc-ccitt-false")
+_crc16: Callable[[bytes], int] = crcmod.predefined.mkCrcFun("crc-ccitt-false")
 
 
 def crc16(data: bytes) -> int:
     """CRC-16: preset 0xFFFF, polynomial 0x1021, not reflected; 0x29B1 for b"123456789"."""
-    return int(_crc16(data))
+    return _crc16(data)
 
 
 def append(data: bytes) -> bytes:
     """``data`` with its CRC behind it."""
-    return data + crc16(data).to_bytes(SIZE, "big")
+    return data + _crc16(data).to_bytes(SIZE, "big")
 
 
 def intact(data: bytes) -> bool:
     """True when the last two octets are the CRC of the others: the CRC over all is then zero."""
-    return len(data) > SIZE and crc16(data) == 0
+    return len(data) > SIZE and not _crc16(data)
 
 
 def accelerated() -> bool:

@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from flight.link import cuc, fecf
 from flight.link.errors import Fault, LinkError, require
-from flight.link.spacepacket import SEQUENCE_MODULUS, UNSEGMENTED, SpacePacket
+from flight.link.spacepacket import (
+    HEADER_SIZE,
+    LARGEST,
+    SEQUENCE_MODULUS,
+    UNSEGMENTED,
+    header,
+    verified,
+)
 
 _VERSION = 2
 _TC_HEADER = struct.Struct(">BBBH")  # version and acknowledgement flags, service, subtype, source
 _TM_HEADER = struct.Struct(">BBBHH")  # version and time status, service, subtype, counter, dest.
-_TM_OVERHEAD = _TM_HEADER.size + cuc.SIZE
+_TC_DATA = HEADER_SIZE + _TC_HEADER.size
+_TM_TIME = HEADER_SIZE + _TM_HEADER.size
+_TM_DATA = _TM_TIME + cuc.SIZE
+# The flags of type and secondary header, where they stand in the first word.
+_TC, _TM = 0x1800, 0x0800
+_KIND = 0x1800
 
 
-def _close(apid: int, telecommand: bool, sequence: int, data: bytes) -> bytes:
-    packet = SpacePacket(apid, telecommand, sequence, data + bytes(fecf.SIZE)).pack()
-    return fecf.append(packet[: -fecf.SIZE])
+def _close(kind: int, apid: int, sequence: int, head: bytes, data: bytes) -> bytes:
+    size = len(head) + len(data) + fecf.SIZE
+    if size > LARGEST - HEADER_SIZE:
+        raise LinkError(Fault.LENGTH, f"packet data of {size} octets")
+    second = UNSEGMENTED << 14 | sequence % SEQUENCE_MODULUS
+    return fecf.append(header(kind, apid, second, size) + head + data)
 
 
-def _open(raw: bytes, telecommand: bool, overhead: int) -> SpacePacket:
-    """A packet of the right type whose CRC is verified and whose headers are all there."""
-    packet = SpacePacket.unpack(raw)
+def _open(raw: bytes, kind: int, overhead: int) -> tuple[int, int]:
+    """APID and sequence count of a packet of the right type, whose CRC is verified and whose
+    headers are all there."""
+    first, second = verified(raw)
     if not fecf.intact(raw):
         raise LinkError(Fault.CRC, "packet CRC")
-    if packet.telecommand is not telecommand or not packet.secondary:
+    if first & _KIND != kind:
         raise LinkError(Fault.TYPE, "packet type or secondary header flag")
-    if packet.flags != UNSEGMENTED:
-        raise LinkError(Fault.TYPE, f"sequence flags {packet.flags}")
-    if len(packet.data) < overhead + fecf.SIZE:
-        raise LinkError(Fault.LENGTH, f"packet data of {len(packet.data)} octets")
-    version = packet.data[0] >> 4
-    if version != _VERSION:
-        raise LinkError(Fault.VERSION, f"PUS version {version}")
-    return packet
+    if second >> 14 != UNSEGMENTED:
+        raise LinkError(Fault.TYPE, f"sequence flags {second >> 14}")
+    if len(raw) < overhead + fecf.SIZE:
+        raise LinkError(Fault.LENGTH, f"packet of {len(raw)} octets")
+    if raw[HEADER_SIZE] >> 4 != _VERSION:
+        raise LinkError(Fault.VERSION, f"PUS version {raw[HEADER_SIZE] >> 4}")
+    return first & 0x7FF, second & 0x3FFF
 
 
-@dataclass(frozen=True, slots=True)
-class Telecommand:
+class Telecommand(msgspec.Struct, frozen=True):
     """A telecommand packet; ``data`` is the application data."""
 
     apid: int
@@ -51,30 +66,29 @@ class Telecommand:
 
     def pack(self) -> bytes:
         """Octets of the packet with its CRC. Raises LinkError."""
-        require(self.acknowledge, 4, "acknowledgement flags")
-        _require_message(self.service, self.subtype)
-        require(self.source, 16, "source")
+        if (self.service | self.subtype) >> 8 or self.acknowledge >> 4 or self.source >> 16:
+            require(self.acknowledge, 4, "acknowledgement flags")
+            _require_message(self.service, self.subtype)
+            require(self.source, 16, "source")
         first = _VERSION << 4 | self.acknowledge
         head = _TC_HEADER.pack(first, self.service, self.subtype, self.source)
-        return _close(self.apid, True, self.sequence, head + self.data)
+        return _close(_TC, self.apid, self.sequence, head, self.data)
 
     @classmethod
     def unpack(cls, raw: bytes) -> Telecommand:
         """The telecommand that ``raw`` is, exactly. Raises LinkError."""
-        packet = _open(raw, True, _TC_HEADER.size)
-        first, service, subtype, source = _TC_HEADER.unpack_from(packet.data)
-        data = packet.data[_TC_HEADER.size : -fecf.SIZE]
-        return cls(packet.apid, packet.sequence, service, subtype, data, source, first & 0xF)
+        apid, sequence = _open(raw, _TC, _TC_DATA)
+        first, service, subtype, source = _TC_HEADER.unpack_from(raw, HEADER_SIZE)
+        data = raw[_TC_DATA : -fecf.SIZE]
+        return cls(apid, sequence, service, subtype, data, source, first & 0xF)
 
     @property
     def request_id(self) -> int:
         """Packet id << 16 | sequence control: the first four octets of the packet (8.1.2.1)."""
-        identifier = 1 << 12 | 1 << 11 | self.apid
-        return identifier << 16 | UNSEGMENTED << 14 | self.sequence % SEQUENCE_MODULUS
+        return (_TC | self.apid) << 16 | UNSEGMENTED << 14 | self.sequence % SEQUENCE_MODULUS
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """A telemetry packet; ``data`` is the source data, ``utc_ns`` is kept to 15.3 us."""
 
     apid: int
@@ -88,25 +102,26 @@ class Report:
 
     def pack(self) -> bytes:
         """Octets of the packet with its CRC; the counter wraps at 65536. Raises LinkError."""
-        _require_message(self.service, self.subtype)
-        require(self.destination, 16, "destination")
+        if (self.service | self.subtype) >> 8 or self.destination >> 16:
+            _require_message(self.service, self.subtype)
+            require(self.destination, 16, "destination")
         head = _TM_HEADER.pack(
             _VERSION << 4, self.service, self.subtype, self.counter & 0xFFFF, self.destination
         )
-        return _close(self.apid, False, self.sequence, head + cuc.pack(self.utc_ns) + self.data)
+        return _close(_TM, self.apid, self.sequence, head + cuc.pack(self.utc_ns), self.data)
 
     @classmethod
     def unpack(cls, raw: bytes) -> Report:
         """The report that ``raw`` is, exactly. Raises LinkError."""
-        packet = _open(raw, False, _TM_OVERHEAD)
-        _, service, subtype, counter, destination = _TM_HEADER.unpack_from(packet.data)
+        apid, sequence = _open(raw, _TM, _TM_DATA)
+        _, service, subtype, counter, destination = _TM_HEADER.unpack_from(raw, HEADER_SIZE)
         return cls(
-            packet.apid,
-            packet.sequence,
+            apid,
+            sequence,
             service,
             subtype,
-            cuc.unpack(packet.data[_TM_HEADER.size : _TM_OVERHEAD]),
-            packet.data[_TM_OVERHEAD : -fecf.SIZE],
+            cuc.unpack(raw[_TM_TIME:_TM_DATA]),
+            raw[_TM_DATA : -fecf.SIZE],
             destination,
             counter,
         )

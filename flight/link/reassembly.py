@@ -33,15 +33,14 @@ class Reassembly:
         if self._counter is None or counter != (self._counter + 1) % FRAME_COUNTS:
             self._resync()
         self._counter = counter
-        if first == ONLY_IDLE:
-            return []
+        if first < len(octets):  # as a rule; the two special pointers lie beyond any frame
+            packets = self._resume(octets[:first], ends=True) if self._partial or first else []
+            return packets + self._split(octets, first)
         if first == NO_PACKET_START:
             return self._resume(octets, ends=False)
-        if first >= len(octets):
+        if first != ONLY_IDLE:
             self._resync()
-            return []
-        packets = self._resume(octets[:first], ends=True)
-        return packets + self._split(octets[first:])
+        return []
 
     def _resync(self) -> None:
         """Drop the partial packet and wait for the next packet start."""
@@ -63,15 +62,17 @@ class Reassembly:
             self._resync()
         return []
 
-    def _split(self, data: bytes) -> list[bytes]:
-        """Whole packets at the beginning of ``data``; what is left is the partial packet."""
+    def _split(self, octets: bytes, at: int) -> list[bytes]:
+        """Whole packets from an offset on; what is left is the partial packet."""
         packets: list[bytes] = []
-        self._partial = b""
-        while (total := expected(data)) <= len(data):
-            if not total:
-                self._resync()
-                return packets
-            packets.append(data[:total])
-            data = data[total:]
-        self._partial = data
+        # Spelled out, not through expected(): on the ground each packet passes here.
+        while at + HEADER_SIZE <= len(octets) and not octets[at] >> 5:
+            end = at + HEADER_SIZE + 1 + (octets[at + 4] << 8 | octets[at + 5])
+            if end > len(octets):
+                break
+            packets.append(octets[at:end])
+            at = end
+        self._partial = octets[at:]
+        if self._partial and self._partial[0] >> 5:
+            self._resync()
         return packets

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from flight.link.errors import Fault, LinkError, require
 
@@ -17,8 +18,7 @@ SEQUENCE_MODULUS = 1 << 14
 _HEADER = struct.Struct(">HHH")
 
 
-@dataclass(frozen=True, slots=True)
-class SpacePacket:
+class SpacePacket(msgspec.Struct, frozen=True):
     """One packet. ``data`` begins with the secondary header where there is one."""
 
     apid: int
@@ -30,32 +30,48 @@ class SpacePacket:
 
     def pack(self) -> bytes:
         """Octets of the packet; the sequence count wraps at 16384. Raises LinkError."""
-        if not 0 < len(self.data) <= LARGEST - HEADER_SIZE:
-            raise LinkError(Fault.LENGTH, f"packet data of {len(self.data)} octets")
-        require(self.apid, 11, "APID")
-        require(self.flags, 2, "sequence flags")
-        first = self.telecommand << 12 | self.secondary << 11 | self.apid
+        size = len(self.data)
+        if not 0 < size <= LARGEST - HEADER_SIZE:
+            raise LinkError(Fault.LENGTH, f"packet data of {size} octets")
+        if self.flags >> 2:
+            require(self.flags, 2, "sequence flags")
+        first = self.telecommand << 12 | self.secondary << 11
         second = self.flags << 14 | self.sequence % SEQUENCE_MODULUS
-        return _HEADER.pack(first, second, len(self.data) - 1) + self.data
+        return header(first, self.apid, second, size) + self.data
 
     @classmethod
     def unpack(cls, raw: bytes) -> SpacePacket:
         """The packet that ``raw`` is, from its first octet to its last. Raises LinkError."""
-        total = packet_length(raw)
-        first, second, _ = _HEADER.unpack_from(raw)
-        if first >> 13:
-            raise LinkError(Fault.VERSION, f"packet version {first >> 13}")
-        if len(raw) != total:
-            fault = Fault.TRUNCATED if len(raw) < total else Fault.OVERSIZE
-            raise LinkError(fault, f"packet of {len(raw)} octets, header says {total}")
+        first, second = verified(raw)
         return cls(
-            apid=first & 0x7FF,
-            telecommand=bool(first & 0x1000),
-            sequence=second & 0x3FFF,
-            data=bytes(raw[HEADER_SIZE:]),
-            secondary=bool(first & 0x0800),
-            flags=second >> 14,
+            first & 0x7FF,
+            first & 0x1000 != 0,
+            second & 0x3FFF,
+            raw[HEADER_SIZE:],
+            first & 0x0800 != 0,
+            second >> 14,
         )
+
+
+def header(kind: int, apid: int, second: int, size: int) -> bytes:
+    """Six octets: ``kind`` has type and secondary header flag in place, ``second`` is the sequence
+    control word, ``size`` counts the octets behind. Raises LinkError for an APID beyond 11 bits."""
+    if apid >> 11:
+        require(apid, 11, "APID")
+    return _HEADER.pack(kind | apid, second, size - 1)
+
+
+def verified(raw: bytes) -> tuple[int, int]:
+    """First word and sequence control word of the packet that ``raw`` is. Raises LinkError."""
+    if len(raw) < HEADER_SIZE:
+        raise LinkError(Fault.TRUNCATED, f"packet header of {len(raw)} octets")
+    first, second, last = _HEADER.unpack_from(raw)
+    if first >> 13:
+        raise LinkError(Fault.VERSION, f"packet version {first >> 13}")
+    if len(raw) != HEADER_SIZE + last + 1:
+        fault = Fault.TRUNCATED if len(raw) <= HEADER_SIZE + last else Fault.OVERSIZE
+        raise LinkError(fault, f"packet of {len(raw)} octets, header says {HEADER_SIZE + last + 1}")
+    return first, second
 
 
 def packet_length(header: bytes) -> int:
