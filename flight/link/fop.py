@@ -63,7 +63,7 @@ class Fop:
         self.set_timeout(timeout)
         self.set_limit(limit)
         self.set_window(window)
-        self._suspends = suspends
+        self.set_timeout_type(suspends)
         self._next = self._oldest = 0  # V(S), NN(R)
         self._value = 0  # V*(R) or V*(S) of a directive
         self._waiting: bytes | None = None  # the wait queue holds one
@@ -127,7 +127,11 @@ class Fop:
         return self._run("E29")
 
     def resume(self, now: float) -> bool:
-        """Go on after a suspension (E30 to E34)."""
+        """Go on after a suspension (E30 to E34).
+
+        Where the standard only starts the timer, what is not acknowledged is repeated at once and
+        transmissions are counted anew: a frame at its limit would otherwise never be sent again.
+        """
         return self._run(_RESUME[self.suspended], now)
 
     def set_vs(self, value: int) -> bool:
@@ -153,6 +157,10 @@ class Fop:
             raise ValueError(f"{transmissions} transmissions")
         self._limit = transmissions
 
+    def set_timeout_type(self, suspends: bool) -> None:
+        """Timeout type (E39): 1, True, suspends the service at the limit; 0 ends it."""
+        self._suspends = suspends
+
     # Events.
 
     def on_clcw(self, clcw: Clcw, now: float) -> None:
@@ -174,9 +182,8 @@ class Fop:
         return frames
 
     def explains(self, clcw: Clcw) -> bool:
-        """Whether a report fits what was sent: not locked out, N(R) from NN(R) to V(S)."""
-        known = (clcw.report_value - self._oldest) % _MODULUS <= self._outstanding
-        return known and not clcw.lockout
+        """Whether a report fits what was sent: N(R) from NN(R) to V(S)."""
+        return (clcw.report_value - self._oldest) % _MODULUS <= self._outstanding
 
     @property
     def _outstanding(self) -> int:
@@ -268,6 +275,8 @@ class Fop:
             self._oldest = (self._oldest + 1) % _MODULUS
             self.counters.acknowledged += 1
         self._count = 1
+        if self._sent and self._due == math.inf:  # S3 lets it run out, and E6 begins no other
+            self._start_timer()
 
     def _look(self) -> None:
         for unit in self._sent:

@@ -1,7 +1,9 @@
 """The state table of FOP-1 (CCSDS 232.1-B-2, table 5-1), as data.
 
 The lower layer here is a queue that takes every frame, so that the events of a lower layer that is
-not ready or refuses (E22, E26, E28, E41 to E46) do not occur.
+not ready or refuses (E22, E26, E28, E41 to E46) do not occur, nor does the alert LLIF. A control
+word that is no CLCW of COP-1 (E15) is refused and counted where it is decoded. BD frames (E21) and
+the directives that set a value (E36 to E39) are the same in every state: they are methods of `fop`.
 """
 
 from __future__ import annotations
@@ -116,7 +118,6 @@ TABLE: dict[str, Row] = {
     "E103": _any(((), S3)),
     "E13": _any(_NNR, _NNR),
     "E14": _any(_alert(Alert.LOCKOUT), _alert(Alert.LOCKOUT)),
-    "E15": (_CLCW, _CLCW, _CLCW, _CLCW, _CLCW, _I6),
     # The timer. Below the limit: E16 type 0, E104 type 1; at it: E17 type 0, E18 type 1.
     "E16": (
         ((Do.REPEAT, Do.LOOK), S1), ((Do.REPEAT, Do.LOOK), S2), _I3, _T1, ((Do.REPEAT_BC,), S5),

@@ -4,8 +4,9 @@ FOP-1 ends its service with an alert and gives back what was not acknowledged. H
 in line and the service is begun anew, so that nothing is lost and nothing changes places:
 
 - Lockout, or an N(R) that no frame explains, means a node that has forgotten V(R): Unlock if it is
-  locked, then Set V(R), and what is not acknowledged is sent under new numbers. Of these the node
-  may have accepted some already; it will accept them again.
+  locked, then Set V(R), and what is not acknowledged, by a lockout's N(R) too, is sent under new
+  numbers. Of these the node may have accepted some already; it will accept them again. A CLCW
+  check does not do: the new numbers are such that no node is at them.
 - At the transmission limit FOP-1 is suspended, for perhaps nobody is listening. It resumes with the
   next CLCW that fits, so an outage alone duplicates nothing.
 
@@ -13,7 +14,9 @@ Frame numbers come from two ranges by turns, 1..126 and 129..254, one per initia
 used-up range is left by a new initialisation when all is acknowledged. Thereby N(R) = 0 is seen
 only of a node that has restarted, and no CLCW of one range can be taken for one of the next:
 otherwise a window that spans the wrap could take a restart for an acknowledgement and lose data.
-An initialisation is followed by at least T1 of service, so that late reports cannot upset it.
+A Set V(R) of somebody else, which the standard leaves in clear, can pass for an acknowledgement;
+so what matters has to be answered by the node, and is sent again when no answer comes. An
+initialisation is followed by at least T1 of service, so that late reports cannot upset it.
 """
 
 from __future__ import annotations
@@ -130,18 +133,24 @@ class CommandLink:
             return
         if self.state is LinkState.INITIALISING:
             self._initialising(clcw, now)
-        elif not self._fop.explains(clcw):
-            if now >= self._settled:  # until then a late report from before says nothing
-                if not clcw.lockout:
-                    self._fop.on_clcw(clcw, now)
-                self._restart(clcw, now)
-        else:
-            if self._fop.suspended:
-                self._fop.resume(now)
-            self._fop.on_clcw(clcw, now)
-            if self._fop.alert is not None:
-                self._restart(clcw, now)
+            return
+        known = self._fop.explains(clcw)
+        if known:
+            self._follow(clcw, now)
+        lost = clcw.lockout or not known
+        # Until it has settled a late report from before says nothing.
+        if self._fop.alert is not None or (lost and now >= self._settled):
+            self._restart(clcw, now)
+        elif known:
             self._renew()
+
+    def _follow(self, clcw: Clcw, now: float) -> None:
+        """Have FOP-1 take a report that fits; one with lockout still acknowledges."""
+        if self._fop.suspended:
+            self._fop.resume(now)
+        if clcw.lockout:
+            clcw = Clcw(clcw.channel, clcw.report_value)
+        self._fop.on_clcw(clcw, now)
 
     def _renew(self) -> None:
         """Leave a range of numbers that is used up."""
@@ -162,14 +171,14 @@ class CommandLink:
             return
         if self._fop.state is not FopState.COMMANDING:
             return
-        self._fop.on_clcw(clcw, now)
-        if self.state is not LinkState.ACTIVE:
-            return
         if self._unlocking:
-            self._unlocking = False
-            self._fop.terminate()
-            self._take_back()
-        else:
+            if not clcw.lockout:  # unlocked, or restarted: whatever its N(R), Set V(R) comes next
+                self._unlocking = False
+                self._fop.terminate()
+                self._take_back()
+            return
+        self._fop.on_clcw(clcw, now)
+        if self.state is LinkState.ACTIVE:
             self._settled = now + self._timeout
 
     def _unlock(self, clcw: Clcw, now: float) -> None:

@@ -6,7 +6,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable
 
-from flight.dictionary.enums import Stage
+from flight.dictionary.enums import CommandClass, Stage
 from flight.dictionary.operations import Schedule
 from flight.dictionary.registry import Command, item
 from flight.link import services
@@ -41,7 +41,8 @@ class LinkSession:
 
     ``sequence`` gives the next telecommand sequence count, ``files`` runs the transfers. All times
     are monotonic seconds of the caller. While no telemetry arrives the link is down: telecommands
-    and files wait and nothing times out.
+    and files wait and nothing times out. Only telecommands that bypass the sequence go all the
+    same, for a node that cannot be heard.
     """
 
     def __init__(
@@ -72,19 +73,26 @@ class LinkSession:
         self._files, self.watch = files, FileWatch(files)
         self._uplink = Uplink(settings.uplink_rate, self._file_frame, security)
         self._waiting: deque[tuple[int, bytes]] = deque()
+        self._bypassing: deque[tuple[int, bytes]] = deque(maxlen=QUEUE)
+        self._bypassed: deque[int] = deque(maxlen=QUEUE)  # request ids
         self._outgoing: list[bytes] = []
         # One list for all parts, so that it keeps the order of events.
         self._happenings = self.tracker.happenings
         self._heard = self._second_due = self._spoke = -math.inf
         self._pdus = 0  # of files, both directions
 
-    def send_command(self, command: Command) -> int:
-        """Queue a telecommand and return its request id.
+    def send_command(self, command: Command, bypass: bool = False) -> int:
+        """Queue a telecommand and return its request id. With ``bypass`` it goes outside the
+        sequence (BD), at once and whatever state COP-1 is in.
 
-        Raises QueueFull, LayoutError for values that the dictionary does not allow.
+        Raises QueueFull, LayoutError for values that the dictionary does not allow, ValueError for
+        a telecommand that the node takes in sequence only.
         """
+        name, category = item(command).name, item(command).category
+        if bypass and category is not CommandClass.SAFE:
+            raise ValueError(f"{name} must go in sequence: only safe telecommands bypass it")
         packet = self._packet(command)
-        self._queue(packet, item(command).name)
+        self._queue(packet, name, bypass)
         return packet.request_id
 
     def schedule(self, command: Command, release: int) -> tuple[int, int]:
@@ -128,12 +136,15 @@ class LinkSession:
             packet = Telecommand(Apid.NODE, self._sequence(), *content)
         return packet
 
-    def _queue(self, packet: Telecommand, name: str) -> None:
-        if len(self._waiting) >= QUEUE:
+    def _queue(self, packet: Telecommand, name: str, bypass: bool = False) -> None:
+        line = self._bypassing if bypass else self._waiting
+        if len(line) >= QUEUE:
             raise QueueFull(f"{QUEUE} telecommands wait for the link")
+        if packet.request_id in self._bypassed:  # of an older telecommand
+            self._bypassed.remove(packet.request_id)
         raw = packet.pack()
         self.tracker.queued(packet.request_id, name, raw)
-        self._waiting.append((packet.request_id, raw))
+        line.append((packet.request_id, raw))
 
     def on_frame(self, datagram: bytes, now: float) -> None:
         """Take one datagram from the downlink."""
@@ -173,14 +184,30 @@ class LinkSession:
         if self.link_up and now - self._heard > SILENCE:
             self._link(False, now)
         self._happenings += self.watch.changed(now)
-        if not self.link_up:
-            return
-        for _, packet in self.tracker.due(now):
-            self._fop.submit(packet)
+        self._bypass()
+        if self.link_up:
+            self._in_sequence(now)
+        self._transmit(now)
+
+    def _bypass(self) -> None:
+        while self._bypassing:
+            request, packet = self._bypassing.popleft()
+            self._bypassed.append(request)
+            self._uplink.add_commands([self._fop.bypass(packet)])
+            self.tracker.released(request)
+
+    def _in_sequence(self, now: float) -> None:
+        for request, packet in self.tracker.due(now):
+            if request in self._bypassed:
+                self._bypassing.append((request, packet))
+            else:
+                self._fop.submit(packet)
         while self._waiting and self._fop.submit(self._waiting[0][1]):
             self.tracker.released(self._waiting.popleft()[0])
         if not self._uplink.commands_waiting:
             self._uplink.add_commands(self._fop.tick(now))
+
+    def _transmit(self, now: float) -> None:
         for frame in self._uplink.release(now):
             self._spoke = now
             try:
@@ -236,6 +263,8 @@ class LinkSession:
     def _file_frame(self, now: float) -> TcFrame | None:
         """Next frame that files have to send, or an idle one after a silence: a node that hears
         nothing takes itself to be out of view."""
+        if not self.link_up:
+            return None
         apid: int = Apid.FILES
         pdu = self._files.next_pdu(now)
         if pdu is None:

@@ -170,14 +170,21 @@ def test_what_no_frame_explains_initialises_with_other_numbers(
     assert [frame.data for frame in fop.tick(now)] == [b"\0", b"\1", b"\2"]
 
 
-def test_a_locked_node_gets_again_what_it_may_have() -> None:
-    fop, first = sender(3)
+@pytest.mark.parametrize("suspended", [False, True])
+def test_a_report_with_lockout_still_acknowledges(suspended: bool) -> None:
+    fop, first = sender(3, limit=2)
     fop.tick(0.0)
-    fop.on_clcw(Clcw(0, first + 2, lockout=True), T1)
-    assert [frame.data for frame in fop.tick(T1)] == [UNLOCK]
-    fop.on_clcw(Clcw(0, first + 2), T1)
-    started(fop, T1)
-    assert [frame.data for frame in fop.tick(T1)] == [b"\0", b"\1", b"\2"]
+    now = T1
+    if suspended:
+        for now in (T1, 2 * T1):
+            fop.tick(now)
+        assert fop.state is LinkState.SUSPENDED
+    fop.on_clcw(Clcw(0, first + 2, lockout=True), now)
+    assert [frame.data for frame in fop.tick(now)] == [UNLOCK]
+    fop.on_clcw(Clcw(0, first + 2), now)
+    started(fop, now)
+    assert [frame.data for frame in fop.tick(now)] == [b"\2"]
+    assert fop.frames.acknowledged == 2
 
 
 def test_a_late_report_does_not_undo_an_initialisation() -> None:
