@@ -127,11 +127,8 @@ class Fop:
         return self._run("E29")
 
     def resume(self, now: float) -> bool:
-        """Go on after a suspension (E30 to E34).
-
-        Where the standard only starts the timer, what is not acknowledged is repeated at once and
-        transmissions are counted anew: a frame at its limit would otherwise never be sent again.
-        """
+        """Go on after a suspension (E30 to E34); what is not acknowledged is repeated at once and
+        counted anew: a frame at its limit would otherwise never be sent again."""
         return self._run(_RESUME[self.suspended], now)
 
     def set_vs(self, value: int) -> bool:
@@ -212,14 +209,14 @@ class Fop:
             Do.REPEAT_BC: self._repeat,
             Do.START: self._start_timer,
             Do.CANCEL: self._cancel_timer,
-            Do.CONFIRM: self._confirm,
+            Do.CONFIRM: lambda: None,  # the directive's method returns True
             Do.ADD: self._add,
             Do.REJECT: self._reject,
             Do.INITIALISE: self._initialise,
             Do.SET: self._set,
             Do.SET_VS: self._set,
-            Do.SEND_UNLOCK: self._send_unlock,
-            Do.SEND_SET_VR: self._send_set_vr,
+            Do.SEND_UNLOCK: lambda: self._command(UNLOCK),
+            Do.SEND_SET_VR: lambda: self._command(set_vr(self._value)),
             Do.SUSPEND: self._suspend,
             Do.RESUME: self._resume,
         }[action]()
@@ -230,9 +227,6 @@ class Fop:
     def _cancel_timer(self) -> None:
         self._due = math.inf
 
-    def _confirm(self) -> None:
-        """The directive was carried out: its method returns True."""
-
     def _reject(self) -> None:
         self._refused = True
 
@@ -242,12 +236,8 @@ class Fop:
     def _set(self) -> None:
         self._next = self._oldest = self._value
 
-    def _send_unlock(self) -> None:
-        self._bc = UNLOCK
-        self._send_bc()
-
-    def _send_set_vr(self) -> None:
-        self._bc = set_vr(self._value)
+    def _command(self, data: bytes) -> None:
+        self._bc = data
         self._send_bc()
 
     def _suspend(self) -> None:
