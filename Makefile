@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.lock-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 
-.PHONY: run test lint bench campaign wheel clean
+.PHONY: run test lint bench fuzz campaign wheel clean
 
 run: $(STAMP)
 	@$(PY) -m hil demo
@@ -18,6 +18,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(PY) -m hil bench
+
+fuzz: $(STAMP)
+	@$(PY) -m hil fuzz --inputs 1000000
 
 # Every campaign runs to its end, whatever the one before found; what was flown already is kept.
 CAMPAIGNS := \

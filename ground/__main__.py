@@ -44,6 +44,12 @@ VERBS: Verbs = {
     ("key", "rotate"): ("ground.cli.key", "rotate", "give the node a new key and change over"),
     ("key", "revoke"): ("ground.cli.key", "revoke", "destroy a key on board and here"),
     ("key", "export-yamcs"): ("ground.cli.key", "export", "write the keys as files for Yamcs"),
+    ("export", "xtce"): ("ground.cli.export", "xtce", "write the dictionary as XTCE"),
+    ("export", "yamcs"): (
+        "ground.cli.export",
+        "yamcs",
+        "write a folder from which Yamcs flies the node",
+    ),
     ("tlm", "watch"): ("ground.cli.tlm", "watch", "print telemetry and events as they arrive"),
     ("radiation",): (
         "ground.cli.radiation",

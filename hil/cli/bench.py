@@ -12,6 +12,7 @@ PARTS = (
     "cli",
     "bus",
     "link",
+    "codec",
     "cfdp",
     "fountain",
     "emulator",

@@ -22,7 +22,7 @@ from flight.link.coding.reed_solomon import (
 )
 
 ORACLE = reedsolo.RSCodec(PARITY, nsize=255, fcr=112, prim=0x187, generator=173, c_exp=8)
-DEPTHS = [1, 2, 3, 4, 5]
+DEPTHS = [1, 2, 3, 4, 5, 8]
 
 
 def oracle(data: bytes) -> bytes:

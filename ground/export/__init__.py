@@ -1,0 +1,1 @@
+"""The dictionary for other ground systems."""
