@@ -58,7 +58,7 @@ def test_a_pass_is_above_the_mask_from_its_beginning_to_its_end(
         assert each.aos < each.culmination < each.los
         assert sky.look(each.aos - 0.1).elevation <= mask < sky.look(each.aos + 0.1).elevation
         assert sky.look(each.los + 0.1).elevation <= mask
-        assert each.elevation >= sky.look((each.aos + each.los) / 2).elevation - 1e-4  # it is flat there
+        assert each.elevation >= sky.look((each.aos + each.los) / 2).elevation - 1e-4
 
 
 def test_a_pass_that_is_on_is_given_from_its_own_beginning() -> None:
