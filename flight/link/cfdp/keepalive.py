@@ -19,8 +19,10 @@ class KeepAlive:
     progress: int
 
     def pack(self) -> bytes:
-        """Octets of the PDU."""
-        field = bytes((Directive.KEEP_ALIVE,)) + self.header.fss.pack(self.progress)
+        """Octets of the PDU; data may claim to end one octet beyond what the field can say."""
+        most = (1 << 8 * self.header.fss.size) - 1
+        progress = self.header.fss.pack(min(self.progress, most))
+        field = bytes((Directive.KEEP_ALIVE,)) + progress
         return self.header.pack(PduType.FILE_DIRECTIVE, self.direction, field)
 
     @classmethod
