@@ -38,7 +38,7 @@ class Assignment(msgspec.Struct, frozen=True):
     scene: str  # path
     scene_sha256: str
     models: dict[str, str]  # model name to folder of the compiled form
-    open_model: str  # "module:function"
+    open_model: str  # "module:function" of (name, folder, view)
     region: str
     parameters: str = ""  # of the program, as text
     second: str = ""  # path of the second scene, empty for none

@@ -34,6 +34,10 @@ class GuardedModel(Protocol):
         """Masks of tiles."""
 
 
+View = Callable[[str], memoryview]
+OpenModel = Callable[[str, str, View], GuardedModel]
+
+
 class StateDamaged(StateError):
     """The state that a step read was not the voted one."""
 
@@ -47,10 +51,11 @@ class ReplicaInputs:
         self,
         assignment: Assignment,
         parameters: ProgramParameters,
-        view: Callable[[str], memoryview],
+        view: View,
     ) -> None:
         self._assignment = assignment
         self._models: dict[str, GuardedModel] = {}
+        self._view = view
         self.parameters = parameters
         self._scenes: dict[str, Scene] = {}
         for name, (path, sha256) in assignment.scenes().items():
@@ -73,10 +78,9 @@ class ReplicaInputs:
         if name not in self._assignment.models:
             raise InputError(Reason.UNKNOWN, f"model {name!r} is not active")
         if name not in self._models:
-            open_model: Callable[[str, str], GuardedModel] = resolve(  # type: ignore[assignment]
-                self._assignment.open_model
-            )
-            self._models[name] = open_model(name, self._assignment.models[name])
+            open_model: OpenModel = resolve(self._assignment.open_model)  # type: ignore[assignment]
+            folder = self._assignment.models[name]
+            self._models[name] = open_model(name, folder, self._view)
         return self._models[name]
 
     def damaged(self) -> bool:

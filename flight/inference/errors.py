@@ -68,7 +68,7 @@ class ModelDamaged(InferenceError):
 
 
 class GoldenDamaged(InferenceError):
-    """The copy that repairs come from does not verify; it was not used."""
+    """The copy that repairs come from is not there or does not verify; it was not used."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Fault.GOLDEN_DAMAGED, detail)

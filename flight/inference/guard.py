@@ -18,7 +18,8 @@ from flight.inference.errors import (
     InputRefused,
     ModelDamaged,
 )
-from flight.inference.pool import GOLDEN, LIVE, WeightPool
+from flight.inference.golden import golden_octets
+from flight.inference.pool import LIVE, WeightPool
 from flight.inference.session import open_on_pool
 
 MAX_RERUNS = 3
@@ -35,13 +36,19 @@ class GuardedModel:
     """A model whose every mask was computed on weights that verified afterwards.
 
     ``corrected`` counts blocks repaired, ``reruns`` runs repeated for it, ``reloads`` times the
-    file was read again because the golden copy was damaged too. Activations, the graph and the
-    code of onnxruntime are not covered: redundant execution is.
+    file was read again because the golden copy was damaged too, or not there. Activations, the
+    graph and the code of onnxruntime are not covered: redundant execution is.
     """
 
     def __init__(
-        self, session: Runner, live: WeightPool, golden: WeightPool, reload: Callable[[], bytes]
+        self,
+        session: Runner,
+        live: WeightPool,
+        golden: Callable[[], memoryview],
+        reload: Callable[[], bytes],
     ) -> None:
+        """``golden`` returns the octets to repair from, or raises GoldenDamaged; ``reload`` a
+        verified copy of them, or raises InferenceError."""
         self._session = session
         self._live = live
         self._golden = golden
@@ -71,54 +78,49 @@ class GuardedModel:
                 return mask
         raise ModelDamaged(f"{self._live.label}: damaged in each of {1 + MAX_RERUNS} runs")
 
-    def scrub(self) -> int:
-        """Verify and repair both copies from each other, when idle; return the blocks repaired.
-
-        An upset of the golden copy would otherwise stay unseen until it is needed. Raises
-        ModelDamaged.
-        """
-        repaired = self._repair()
-        found = self._golden.repair(self._live)
-        self.corrected += found
-        return repaired + found
-
     def _repair(self) -> int:
         """Repair the live weights; return the number of blocks that were damaged."""
-        try:
-            repaired = self._live.repair(self._golden)
-        except GoldenDamaged as lost:
-            repaired = self._restore(lost)
-        self.corrected += repaired
-        return repaired
+        damaged = self._live.verify()
+        if damaged:
+            try:
+                self._live.repair(damaged, self._golden())
+            except GoldenDamaged as lost:
+                self._restore(lost)
+        self.corrected += len(damaged)
+        return len(damaged)
 
-    def _restore(self, lost: GoldenDamaged) -> int:
-        """Replace both copies by the verified file; return the number of damaged blocks."""
-        damaged = len(self._live.verify())
+    def _restore(self, lost: GoldenDamaged) -> None:
+        """Replace the live weights by the verified file."""
         try:
-            data = self._reload()
-            self._golden.restore(data)
-            self._live.restore(data)
+            self._live.restore(self._reload())
         except (InferenceError, ValueError) as error:
             raise ModelDamaged(f"{lost.detail}; reload failed: {error}") from error
         self.reloads += 1
-        return damaged
 
 
-def guarded(compiled: Compiled, reload: Callable[[], bytes]) -> GuardedModel:
-    """Open a compiled model. ``reload`` returns its pool anew, from a file that it verifies."""
+def guarded(
+    compiled: Compiled, golden: Callable[[], memoryview], reload: Callable[[], bytes]
+) -> GuardedModel:
+    """Open a compiled model; ``golden`` and ``reload`` as in GuardedModel."""
     live = WeightPool(LIVE + compiled.model, compiled.pool)
-    golden = WeightPool(GOLDEN + compiled.model, compiled.pool)
     return GuardedModel(open_on_pool(compiled, live), live, golden, reload)
 
 
-def open_model(name: str, folder: str) -> GuardedModel:
-    """Open the compiled form in ``folder``. Raises InferenceError."""
+def open_model(name: str, folder: str, view: Callable[[str], memoryview]) -> GuardedModel:
+    """Open the compiled form in ``folder``; ``view`` maps shared memory for reading.
+
+    Raises InferenceError.
+    """
     path = Path(folder) / COMPILED_FILE
     compiled = read_compiled(path)
     if compiled.model != name:
         detail = f"{path.name} holds {compiled.model}, not {name}"
         raise InferenceError(Fault.COMPILED_CORRUPT, detail)
-    return guarded(compiled, partial(_read_pool, path, compiled.key, compiled.tensors))
+    return guarded(
+        compiled,
+        partial(golden_octets, name, len(compiled.pool), view),
+        partial(_read_pool, path, compiled.key, compiled.tensors),
+    )
 
 
 def _read_pool(path: Path, key: str, tensors: tuple[TensorSpec, ...]) -> bytes:

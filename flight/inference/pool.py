@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,11 @@ from flight.inference.errors import GoldenDamaged
 from flight.runtime.crc import crc32c
 
 BLOCK = 64 << 10
-LIVE, GOLDEN = "tardigrade-weights-", "tardigrade-golden-"
+LIVE = "tardigrade-weights-"  # what its name begins with
 
 
 class WeightPool:
-    """One page-aligned buffer with a CRC-32C per block of 64 KiB.
-
-    A model has two: the live one that the session computes on, and the golden one that repairs
-    it. Each has a CRC table of its own.
-    """
+    """One page-aligned buffer with a CRC-32C per block of 64 KiB, that a session computes on."""
 
     def __init__(self, label: str, data: bytes) -> None:
         descriptor = os.memfd_create(label, os.MFD_CLOEXEC)
@@ -67,17 +64,15 @@ class WeightPool:
         """Check all weights; return the indices of damaged blocks."""
         return [index for index in range(len(self._crcs)) if not self.sound(index)]
 
-    def repair(self, source: WeightPool) -> int:
-        """Copy what is damaged here from ``source``; return the number of blocks.
+    def repair(self, damaged: Sequence[int], golden: memoryview) -> None:
+        """Copy blocks that do not verify from golden octets, which may be struck meanwhile.
 
-        The CRC is copied too, since it may be what was hit. Raises GoldenDamaged, with nothing
-        copied, when a block that is needed does not verify in ``source``.
+        Raises GoldenDamaged, with nothing changed, when a golden block has not the CRC that is
+        wanted: it is damaged too, or the CRC itself was hit.
         """
-        damaged = self.verify()
-        lost = [index for index in damaged if not source.sound(index)]
+        copies = {index: bytes(golden[index * BLOCK : (index + 1) * BLOCK]) for index in damaged}
+        lost = [index for index, copy in copies.items() if crc32c(copy) != self._crcs[index]]
         if lost:
-            raise GoldenDamaged(f"{source.label}: blocks {lost} do not verify")
-        for index in damaged:
-            self.block(index)[:] = source.block(index)
-            self._crcs[index] = source._crcs[index]
-        return len(damaged)
+            raise GoldenDamaged(f"{self.label}: golden blocks {lost} do not verify")
+        for index, copy in copies.items():
+            self.block(index)[:] = np.frombuffer(copy, np.uint8)

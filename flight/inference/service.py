@@ -9,7 +9,9 @@ import msgspec
 from flight.dictionary.enums import ModelState
 from flight.dictionary.events import ModelActive, ModelQuarantined, WriteFailed
 from flight.dictionary.telemetry import ModelStatus
-from flight.inference.compiled import COMPILED_FILE
+from flight.inference.compiled import COMPILED_FILE, read_compiled
+from flight.inference.copies import GoldenCopies
+from flight.inference.errors import InferenceError
 from flight.inference.installer import InstallAnswer, InstallOrder
 from flight.runtime.service import Context, Service, Timer, Worker
 
@@ -18,6 +20,7 @@ DEADLINE = 120.0  # s for one model
 ATTEMPTS = 3  # times that the installer may end on one model
 SOON = 0.5  # s until it is tried again then
 RETRY = 10.0  # s until a model is installed for which there was no room
+TEND = 10.0  # s between looks at the golden copies
 
 
 class ModelStore(Service):
@@ -30,6 +33,7 @@ class ModelStore(Service):
         self._status = {
             name: ModelStatus(name, ModelState.STAGED, "", "", "") for name in self._waiting
         }
+        self._golden = GoldenCopies(context)
         self._worker: Worker | None = None
         self._ends = 0  # of the installer on the model that waits first
         self._deadline: Timer | None = None
@@ -37,6 +41,7 @@ class ModelStore(Service):
     def start(self) -> None:
         """Install what is configured."""
         self.context.every(1.0, self._report)
+        self.context.every(TEND, self._tend)
         self._install_next()
 
     def _install_next(self) -> None:
@@ -105,12 +110,27 @@ class ModelStore(Service):
         name = self._waiting.pop(0)
         compiled = self._compiled(name) if state is ModelState.ACTIVE else ""
         self._status[name] = ModelStatus(name, state, sha256, compiled, detail)
+        self._golden.release(name)
         if state is ModelState.ACTIVE:
+            self._protect(name)
             self.context.event(ModelActive(name, sha256[:16]))
         else:
             self.context.event(ModelQuarantined(name, detail))
         self._report()
         self._install_next()
+
+    def _protect(self, name: str) -> None:
+        """Replicas read the file instead for as long as this cannot be done."""
+        try:
+            self._golden.keep(read_compiled(self.context.store.path(self._compiled(name))))
+        except (OSError, InferenceError) as error:
+            self.context.event(WriteFailed("golden weights", str(error)))
+
+    def _tend(self) -> None:
+        """Make anew what could not be made before, or cannot be corrected any more."""
+        for name, status in self._status.items():
+            if status.state is ModelState.ACTIVE and self._golden.lost(name):
+                self._protect(name)
 
     def _dismiss(self) -> None:
         """End the worker; nothing that it still says counts."""

@@ -176,7 +176,7 @@ class SimulatedHost(Host):
 
     def view(self, name: str) -> memoryview:
         """Memory by name (worker side), for reading."""
-        return self.node.regions[name].memory.toreadonly()
+        return self.attach(name).toreadonly()
 
     def protected(self) -> dict[str, int]:
         """The protected regions of the node, numbered as they were made."""

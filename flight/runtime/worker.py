@@ -25,7 +25,10 @@ class Tools(Protocol):
         """Shared memory that the service which started the worker owns."""
 
     def view(self, name: str) -> memoryview:
-        """The same for reading only: no fault of this process can change it."""
+        """Shared memory of any service, for reading only: no fault of this process can change it.
+
+        Raises OSError when it is gone.
+        """
 
 
 class Handler(Protocol):

@@ -17,7 +17,6 @@ _LABELS = (
     (".ecc", "protected"),
     ("executor-t", "slab"),
     ("tardigrade-weights-", "weights"),
-    ("tardigrade-golden-", "golden weights"),
     ("[heap]", "heap"),
     ("[stack]", "stack"),
 )

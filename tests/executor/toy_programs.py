@@ -151,7 +151,7 @@ class ModelRefused(Exception):
     reason = Reason.CORRUPT
 
 
-def open_model(name: str, folder: str) -> ToyModel:
+def open_model(name: str, folder: str, _view: object) -> ToyModel:
     if "damaged" in folder:
         raise ModelRefused(f"{name} in {folder}")
     return ToyModel()

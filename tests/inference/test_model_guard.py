@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from golden_memory import Golden, Shelf
 from numpy.typing import NDArray
 
 from flight.inference.compiled import COMPILED_FILE, encode_compiled
@@ -18,11 +20,13 @@ from flight.inference.errors import (
     InputRefused,
     ModelDamaged,
 )
+from flight.inference.golden import golden_octets
 from flight.inference.guard import MAX_RERUNS, GuardedModel, guarded, open_model
 from flight.inference.install import Installed
 from flight.inference.pool import BLOCK, WeightPool
 from flight.inference.session import Session, open_on_pool
 
+MODEL = "cloudnet-rgb"
 WORST_BITS = 40
 UPSETS = 100
 CONTENT = bytes(range(256)) * 512  # two blocks
@@ -43,7 +47,7 @@ def test_guard_off_upsets_change_masks_guard_on_none_does(installed: Installed, 
     compiled = installed.compiled
     pool = WeightPool("bare", compiled.pool)
     bare = open_on_pool(compiled, pool)
-    model = guarded(compiled, lambda: compiled.pool)
+    model = guarded(compiled, lambda: memoryview(compiled.pool), lambda: compiled.pool)
     right = bare.run(tile)
     rng = random.Random(7)
     damaged = escaped = 0
@@ -62,15 +66,16 @@ def test_guard_off_upsets_change_masks_guard_on_none_does(installed: Installed, 
 def test_upsets_anywhere_in_the_guarded_state_leave_masks_unchanged(
     installed: Installed, tile: Mask
 ) -> None:
-    """Live weights, golden weights and both CRC tables, one to four bits at a time."""
-    compiled = installed.compiled
-    model = guarded(compiled, lambda: compiled.pool)
+    """Live weights, the whole golden region and the CRC table, one to four bits at a time."""
+    golden = Golden(installed.compiled)
+    read = partial(golden_octets, MODEL, len(installed.compiled.pool), golden.shelf.view)
+    model = guarded(installed.compiled, read, lambda: installed.compiled.pool)
     right = model.run(tile)
-    tables = [model._live._crcs.view(np.uint8), model._golden._crcs.view(np.uint8)]
-    memories = [model._live.octets, model._golden.octets, *tables]
+    region = np.frombuffer(golden.memory, np.uint8)
+    memories = [model._live.octets, region, model._live._crcs.view(np.uint8)]
     rng, escaped, hits = random.Random(8), 0, 0
     for _ in range(UPSETS):
-        memory = rng.choices(memories, [8, 8, 1, 1])[0]
+        memory = rng.choices(memories, [8, 8, 2])[0]
         for _ in range(rng.randrange(1, 5)):
             flip(memory, rng.randrange(8 * memory.size))
             hits += 1
@@ -83,7 +88,7 @@ def test_upsets_anywhere_in_the_guarded_state_leave_masks_unchanged(
 
 def test_an_upset_during_the_run_voids_it(installed: Installed, tile: Mask) -> None:
     compiled = installed.compiled
-    live, golden = WeightPool("live", compiled.pool), WeightPool("golden", compiled.pool)
+    live = WeightPool("live", compiled.pool)
     session = open_on_pool(compiled, live)
     right = session.run(tile)
 
@@ -95,7 +100,7 @@ def test_an_upset_during_the_run_voids_it(installed: Installed, tile: Mask) -> N
             return session.run(tiles)
 
     struck = Struck()
-    model = GuardedModel(struck, live, golden, lambda: b"")
+    model = GuardedModel(struck, live, lambda: memoryview(compiled.pool), lambda: b"")
     assert np.array_equal(model.run(tile), right)
     assert (struck.runs, model.corrected, model.reruns) == (2, 1, 1)
 
@@ -115,10 +120,10 @@ class Runner(Session):
 
 def fake(
     each: Callable[[], None] = lambda: None, reload: Callable[[], bytes] = lambda: CONTENT
-) -> tuple[GuardedModel, Runner, WeightPool, WeightPool]:
-    live, golden = WeightPool("live", CONTENT), WeightPool("golden", CONTENT)
+) -> tuple[GuardedModel, Runner, WeightPool, bytearray]:
+    live, golden = WeightPool("live", CONTENT), bytearray(CONTENT)
     runner = Runner(each)
-    return GuardedModel(runner, live, golden, reload), runner, live, golden
+    return GuardedModel(runner, live, lambda: memoryview(golden), reload), runner, live, golden
 
 
 TILE = np.zeros((1, 2, 2, 3), np.uint8)
@@ -163,20 +168,21 @@ def test_a_failure_on_damaged_weights_is_repaired_and_run_again() -> None:
 
 
 def test_refused_input_costs_no_run_and_no_check(installed: Installed) -> None:
-    model = guarded(installed.compiled, lambda: installed.compiled.pool)
+    pool = installed.compiled.pool
+    model = guarded(installed.compiled, lambda: memoryview(pool), lambda: pool)
     flip(model._live.octets, 0)
     with pytest.raises(InputRefused):
         model.run(TILE)
     assert model._live.verify() == [0], "the weights were not looked at"
 
 
-def test_a_damaged_golden_copy_is_replaced_by_the_file() -> None:
+def test_for_a_damaged_golden_copy_the_file_is_read() -> None:
     model, _, live, golden = fake()
     flip(live.octets, 8 * BLOCK + 3)
-    flip(golden.octets, 8 * BLOCK + 9)
+    golden[BLOCK + 1] ^= 2
     model.run(TILE)
     assert (model.corrected, model.reruns, model.reloads) == (1, 1, 1)
-    assert live.octets.tobytes() == golden.octets.tobytes() == CONTENT
+    assert live.octets.tobytes() == CONTENT
 
 
 def test_without_the_file_a_damaged_golden_copy_ends_in_a_typed_error() -> None:
@@ -186,20 +192,10 @@ def test_without_the_file_a_damaged_golden_copy_ends_in_a_typed_error() -> None:
     for reload in (gone, lambda: CONTENT[:-1]):
         model, runner, live, golden = fake(reload=reload)
         flip(live.octets, 3)
-        flip(golden.octets, 4)
-        with pytest.raises(ModelDamaged, match=r"blocks \[0\] do not verify; reload failed"):
+        golden[0] ^= 16
+        with pytest.raises(ModelDamaged, match=r"golden blocks \[0\] do not verify; reload failed"):
             model.run(TILE)
         assert runner.runs == 1, "no second run on weights that are known to be damaged"
-
-
-def test_scrub_repairs_either_copy_from_the_other() -> None:
-    model, runner, live, golden = fake()
-    assert model.scrub() == 0
-    flip(live.octets, 3)
-    flip(golden.octets, 8 * BLOCK)
-    assert model.scrub() == 2
-    assert live.octets.tobytes() == golden.octets.tobytes() == CONTENT
-    assert (model.corrected, model.reruns, model.reloads, runner.runs) == (2, 0, 0, 0)
 
 
 @pytest.fixture
@@ -209,10 +205,9 @@ def folder_of(tmp_path: Path, installed: Installed) -> Path:
 
 
 def test_open_model_reloads_from_its_file(folder_of: Path, tile: Mask) -> None:
-    model = open_model("cloudnet-rgb", str(folder_of))
+    model = open_model(MODEL, str(folder_of), Shelf().view)
     right = model.run(tile)
-    for pool in (model._live, model._golden):
-        flip(pool.octets, 30)
+    flip(model._live.octets, 30)
     assert np.array_equal(model.run(tile), right)
     assert model.reloads == 1
 
@@ -221,9 +216,8 @@ def test_a_file_that_changed_since_is_not_reloaded(
     folder_of: Path, installed: Installed, tile: Mask
 ) -> None:
     def struck() -> GuardedModel:
-        model = open_model("cloudnet-rgb", str(folder_of))
-        for pool in (model._live, model._golden):
-            flip(pool.octets, 30)
+        model = open_model(MODEL, str(folder_of), Shelf().view)
+        flip(model._live.octets, 30)
         return model
 
     file = folder_of / COMPILED_FILE
@@ -241,6 +235,6 @@ def test_a_file_that_changed_since_is_not_reloaded(
 
 def test_open_model_refuses_a_folder_of_another_model(folder_of: Path) -> None:
     with pytest.raises(InferenceError, match="holds cloudnet-rgb, not other"):
-        open_model("other", str(folder_of))
+        open_model("other", str(folder_of), Shelf().view)
     with pytest.raises(InferenceError, match="No such file"):
-        open_model("cloudnet-rgb", str(folder_of / "none"))
+        open_model(MODEL, str(folder_of / "none"), Shelf().view)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flight.inference.compiled import COMPILED_FILE, encode_compiled
 from flight.inference.install import Installed
-from flight.inference.pool import GOLDEN, LIVE
+from flight.inference.pool import LIVE
 
 ROOT = Path(__file__).parents[2]
 UPSETS = 12
@@ -23,7 +23,9 @@ CHILD = """
 import hashlib, sys
 import numpy as np
 from flight.inference.guard import open_model
-model = open_model("cloudnet-rgb", sys.argv[1])
+def view(name):
+    raise FileNotFoundError(name)
+model = open_model("cloudnet-rgb", sys.argv[1], view)
 runner = model if sys.argv[2] == "guarded" else model._session
 tile = np.load(sys.argv[3])
 assert "onnx" not in sys.modules, "a worker needs no onnx"
@@ -85,7 +87,6 @@ def changed_masks(folder: Path, guard: str, installed: Installed) -> tuple[int, 
     spec = max(installed.compiled.tensors, key=lambda t: t.size)
     try:
         right, changed, corrected = worker.run()[0], 0, "0"
-        assert worker.start_of(GOLDEN + "cloudnet-rgb") != worker.start_of(LIVE + "cloudnet-rgb")
         for _ in range(UPSETS):
             bit = 8 * (spec.offset + 4 * rng.randrange(spec.size // 4)) + 30
             worker.flip(LIVE, bit)

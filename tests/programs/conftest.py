@@ -42,7 +42,7 @@ def manifest(model_folder: Path) -> Manifest:
 def model(model_folder: Path) -> GuardedModel:
     manifest, data = load_model(model_folder)
     compiled = install(manifest, data, probe_tile(manifest.input), "test").compiled
-    return guarded(compiled, lambda: compiled.pool)
+    return guarded(compiled, lambda: memoryview(compiled.pool), lambda: compiled.pool)
 
 
 @pytest.fixture(scope="session")
