@@ -203,7 +203,7 @@ class Link(Service):
         garbage = sum(
             counters[k] for k in ("garbage", "truncated", "oversize", "length", "control")
         )
-        garbage += self._coding.counters["truncated"] + self._coding.counters["oversize"]
+        garbage += self._coding.counters["truncated"]
         status = LinkStatus(
             counters["good"],
             garbage + counters["version"] + counters["channel"] + counters["type"],

@@ -138,6 +138,18 @@ def test_a_burst_over_a_marker_costs_no_frame_while_in_step() -> None:
     assert CodeblockDecoder(shape).feed(bytes(stream)) == frames[2:]
 
 
+def test_a_block_cut_short_is_repaired_and_the_next_is_not_lost() -> None:
+    """What lacks is made up from the next block's octets, its marker among them."""
+    shape, source = Shape(446, 2, True), random.Random(8)
+    encoder = CodeblockEncoder(shape)
+    for short in range(1, CORRECTABLE * 2):
+        frames = [source.randbytes(446) for _ in range(2)]
+        first, second = map(encoder.encode, frames)
+        decoder = CodeblockDecoder(shape)
+        assert decoder.feed(first[:-short]) == []
+        assert decoder.feed(second) == frames
+
+
 def test_three_and_more_bits_of_a_marker_are_too_many() -> None:
     shape, source = Shape(100, 1, True), random.Random(6)
     coded = int.from_bytes(CodeblockEncoder(shape).encode(bytes(100)), "big")
@@ -159,10 +171,14 @@ def test_markers_over_and_over_are_not_read_over_and_over(monkeypatch: pytest.Mo
     monkeypatch.setattr(codeblock, "correct", count)
     decoder = CodeblockDecoder(shape)
     decoder.feed(ASM * 16_000)
-    assert tries < 2 * 5 * 64_000 / shape.coded
+    assert tries < (codeblock.REREAD + 3) * 64_000 / shape.coded
     frame = random.Random(1).randbytes(1115)
     coded = CodeblockEncoder(shape).encode(frame)
     assert decoder.feed(coded + coded)[-1] == frame
+    tries = 0
+    monkeypatch.setattr(codeblock, "REREAD", 1 << 40)
+    CodeblockDecoder(shape).feed(ASM * 4_000)
+    assert tries > 20 * 16_000 / shape.coded  # without the bound
 
 
 def test_a_frame_beyond_repair_is_counted_and_the_next_one_is_there() -> None:

@@ -12,6 +12,7 @@ from flight.link.tc import MAX_SIZE
 
 START = b"\xeb\x90"
 TAIL = b"\xc5\xc5\xc5\xc5\xc5\xc5\xc5\x79"
+REREAD = 4  # octets that may be read again for each that comes
 _FILL = b"\x55"
 _LONGEST = -(-MAX_SIZE // bch.INFORMATION) * bch.BLOCK  # octets of code blocks in a unit
 
@@ -40,8 +41,8 @@ class CltuDecoder:
     code block that the length in its header asks for; what fills that block is cut off, and a
     damaged tail costs nothing. Where no good frame came of a start, it may have been noise, so
     the next is looked for right behind it: a good frame behind garbage is not lost. Octets that
-    are read again for that are no more than came, so that no stream of crafted starts costs much
-    more than any other. At most one unit is kept.
+    are read again for that are at most REREAD times those that came, so that no stream of crafted
+    starts costs much more than any other. At most one unit is kept.
 
     ``counters``: units, corrected (bits), garbage (octets outside units), truncated (units that
     an uncorrectable code block ends before their frame).
@@ -51,12 +52,12 @@ class CltuDecoder:
         self.counters: Counter[str] = Counter()
         self._randomised = randomised
         self._buffer = b""
-        self._spare = _LONGEST  # octets that may be read twice
+        self._spare = REREAD * _LONGEST  # octets that may be read again
 
     def feed(self, octets: bytes) -> list[bytes]:
         """Frames completed by some octets, those with a wrong FECF too. Never raises."""
         self._buffer += octets
-        self._spare = min(self._spare, _LONGEST) + len(octets)
+        self._spare = min(self._spare, REREAD * _LONGEST) + REREAD * len(octets)
         frames: list[bytes] = []
         at = 0
         while (found := self._synchronise(at)) is not None:
@@ -113,10 +114,12 @@ class CltuDecoder:
         self.counters["corrected"] += corrected
         if not fecf.intact(frame):
             return self._again(begin, len(data)), frame
-        if corrected:  # behind the frame's last octet there may be the next unit already
-            whole, part = divmod(len(frame) - 1, bch.INFORMATION)
-            return begin + whole * bch.BLOCK + part + 1, frame
-        return begin + len(data) // bch.INFORMATION * bch.BLOCK, frame
+        end = begin + len(data) // bch.INFORMATION * bch.BLOCK
+        if self._buffer.startswith(TAIL, end):
+            return end, frame
+        # The unit may have been cut short, and the next one's start have stood in for its end.
+        whole, part = divmod(len(frame) - len(START), bch.INFORMATION)
+        return begin + whole * bch.BLOCK + part, frame
 
     def _again(self, begin: int, read: int) -> int:
         """Where to go on after a unit that held no good frame."""

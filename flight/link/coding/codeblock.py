@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections import Counter
 
 from flight.link.coding.randomiser import TELEMETRY
-from flight.link.coding.reed_solomon import INFORMATION, PARITY, Uncorrectable, correct, parity
+from flight.link.coding.reed_solomon import (
+    CORRECTABLE,
+    INFORMATION,
+    PARITY,
+    Uncorrectable,
+    correct,
+    parity,
+)
 
 ASM = b"\x1a\xcf\xfc\x1d"
 DEPTHS = (1, 2, 3, 4, 5, 8)
 MARKER_ERRORS = 2  # bits of a sync marker that may be wrong
+REREAD = 4  # octets that may be read again for each that comes
 _ASM_WORD = int.from_bytes(ASM, "big")
 
 
@@ -54,7 +62,8 @@ class CodeblockDecoder:
     Right behind a good code block the next is tried whatever its marker looks like: a burst that
     spoils a marker need not cost a frame. Behind one that could not be corrected the marker is
     looked for anew, an octet on, for it may have been none: a good frame behind garbage is not
-    lost. Octets that are read again for that are no more than came. At most a code block is kept.
+    lost. Octets that are read again for that are at most REREAD times those that came. At most a
+    code block is kept.
 
     ``counters``: frames, corrected (octets), uncorrectable (code blocks), garbage (octets).
     """
@@ -65,27 +74,28 @@ class CodeblockDecoder:
         self._buffer = b""
         self._whole = len(ASM) + shape.coded
         self._locked = False  # the next code block begins where the one before ended
-        self._spare = self._whole  # octets that may be read twice
+        self._spare = REREAD * self._whole  # octets that may be read again
 
     def feed(self, octets: bytes) -> list[bytes]:
         """Frames completed by some octets. Never raises."""
         self._buffer += octets
-        self._spare = min(self._spare, self._whole) + len(octets)
+        self._spare = min(self._spare, REREAD * self._whole) + REREAD * len(octets)
         frames: list[bytes] = []
         at = self._synchronise(0)
         while at + self._whole <= len(self._buffer):
-            frame = self._decode(self._buffer[at + len(ASM) : at + self._whole])
-            self._locked = frame is not None
-            if frame is None:
-                at += self._failed(at)
-            else:
+            frame, corrected = self._decode(self._buffer[at + len(ASM) : at + self._whole])
+            self._locked = bool(frame)
+            if frame:
                 frames.append(frame)
-                at += self._whole
+                at = self._behind(at + self._whole, corrected)
+            else:
+                at += self._failed(at)
             at = self._synchronise(at)
         self._buffer = self._buffer[at:]
         return frames
 
-    def _decode(self, block: bytes) -> bytes | None:
+    def _decode(self, block: bytes) -> tuple[bytes, int]:
+        """Frame, empty when it is beyond repair, and octets corrected in the code block."""
         shape = self._shape
         if shape.randomised:
             block = TELEMETRY.apply(block)
@@ -95,12 +105,21 @@ class CodeblockDecoder:
             try:
                 data, count = correct(block[row :: shape.interleave])
             except Uncorrectable:
-                return None
+                return b"", 0
             frame[row :: shape.interleave] = data
             corrected += count
         self.counters["frames"] += 1
         self.counters["corrected"] += corrected
-        return bytes(frame)
+        return bytes(frame), corrected
+
+    def _behind(self, end: int, corrected: int) -> int:
+        """Where the code block behind a good one begins, which may have been cut short: octets of
+        the next then stood in for those that lacked, and were corrected."""
+        if corrected and not self._marked(end):
+            reach = CORRECTABLE * self._shape.interleave
+            found = self._buffer.find(ASM, max(0, end - reach), end + len(ASM) - 1)
+            return end if found < 0 else found
+        return end
 
     def _failed(self, at: int) -> int:
         """Octets to drop of what was no good code block."""
