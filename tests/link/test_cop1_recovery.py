@@ -16,6 +16,7 @@ from flight.link.tc import UNLOCK, TcFrame, set_vr
 from ground.station.commandlink import CommandLink, LinkState
 
 RUNS = 25
+STANDING = 9080  # a run in which a late frame ends the wait after the timer has run out
 T1 = 1.0
 
 
@@ -59,6 +60,32 @@ def test_a_node_that_is_full_during_an_outage_gets_everything_once() -> None:
         outage = ((start, start + source.uniform(5, 40)),)
         run = Run(drawn(source, outages=outage, **full_node(source)), source).go()
         assert exact(run), f"run {seed} of {RUNS}: {run.conditions}"
+
+
+class Untimed(Fop):
+    """Without the timer that goes on when E6 ends the state of wait."""
+
+    def _remove(self) -> None:
+        running = self._due
+        super()._remove()
+        self._due = running
+
+
+def test_a_full_node_and_frames_that_overtake_each_other_leave_nothing_standing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(seed: int) -> Run:
+        source = random.Random(seed)
+        values = full_node(source)
+        return Run(drawn(source, delay=0.1, jitter=0.5, **values), source).go()
+
+    for seed in range(STANDING - RUNS + 1, STANDING + 1):
+        first_times = list(dict.fromkeys((done := run(seed)).delivered))
+        assert first_times == list(range(done.conditions.units)), f"run {seed}: {done.conditions}"
+    monkeypatch.setattr("ground.station.commandlink.Fop", Untimed)
+    monkeypatch.setattr("cop1_channel.LONGEST", 300.0)
+    with pytest.raises(AssertionError, match="not done"):
+        run(STANDING)
 
 
 def test_a_node_that_is_full_and_restarts_misses_nothing() -> None:
