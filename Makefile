@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.lock-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 
-.PHONY: run test lint bench fuzz campaign wheel clean
+.PHONY: run test lint bench fuzz peers campaign wheel clean
 
 run: $(STAMP)
 	@$(PY) -m hil demo
@@ -21,6 +21,16 @@ bench: $(STAMP)
 
 fuzz: $(STAMP)
 	@$(PY) -m hil fuzz --inputs 1000000
+
+# Yamcs binds its telemetry port to every address, so it gets a network of its own.
+peers: .venv-peers/.ready
+	@command -v ip >/dev/null || { echo "ip is missing: apt-get install iproute2"; exit 1; }
+	@unshare -rn sh -c 'ip link set lo up && exec .venv-peers/bin/python -m pytest tests/peers -v -rs'
+
+.venv-peers/.ready: pyproject.toml
+	@python3 -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install -q --disable-pip-version-check -e '.[peers]'
+	@touch $@
 
 # Every campaign runs to its end, whatever the one before found; what was flown already is kept.
 CAMPAIGNS := \
@@ -57,4 +67,4 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

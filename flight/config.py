@@ -64,6 +64,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_whole(MOST_SEED), f"a whole number from 0 to {MOST_SEED}"),
     "link.spacecraft": (_whole(1023), "a whole number from 0 to 1023"),
     "link.keys": (_path, "a folder of keys"),
+    "link.cfdp_crc": (lambda value: type(value) is bool, "true or false"),
     "link.space.listen": (_endpoint, "HOST:PORT"),
     "link.space.peer": (_endpoint, "HOST:PORT"),
     "executor.payload": (_path, "a folder"),
@@ -81,6 +82,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 _OPTIONAL = {
     "seed",
     "link.keys",
+    "link.cfdp_crc",
     "executor.canary.program",
     "executor.canary.scene",
     "governor.levels",

@@ -10,6 +10,7 @@ from flight.dictionary.parameters import LinkParameters
 from flight.dictionary.telemetry import DownlinkQueue
 from flight.dictionary.uploads import FileUplinked, UplinkRefused
 from flight.link.cfdp import Ended, Engine, Readable, Settings, State, StoredFile, TransactionId
+from flight.link.cfdp.codes import ChecksumType
 from flight.link.channels import Entity
 from flight.link.staging import FOLDER as UPLINKED
 from flight.link.staging import Limits, Staging
@@ -26,12 +27,14 @@ SILENCE = 600.0  # s after which a file of which nothing came is asked for again
 
 def settings(parameters: LinkParameters, crc: bool, space: int) -> Settings:
     """CFDP settings that follow from the parameters of the link; a PDU fills a frame, of which
-    ``space`` octets are for packets, so that a lost frame costs one."""
+    ``space`` octets are for packets, so that a lost frame costs one. Without ``crc`` they are
+    what every implementation speaks: no CRC in a PDU, and the modular checksum of a file."""
     return Settings(
         segment=max(1, min(parameters.file_segment, space - PDU_OVERHEAD)),
         round_trip=parameters.round_trip,
         inactivity=SILENCE,
         crc=crc,
+        checksum=ChecksumType.CRC_32C if crc else ChecksumType.MODULAR,
     )
 
 

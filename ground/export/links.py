@@ -9,6 +9,7 @@ from flight.dictionary.fieldspec import fields
 from flight.dictionary.registry import items
 from flight.link.channels import VirtualChannel
 from flight.link.tc import MAX_SIZE
+from flight.link.tm import IDLE_CHANNEL
 
 _FACTORY = "org.yamcs.security.sdls.SecurityAssociationAes256Gcm128Factory"
 _WINDOW = 2**31 - 2  # Yamcs goes only forward in it; whatever is lost or jumped in a pass fits
@@ -39,11 +40,15 @@ def downlink(settings: Mapping[str, Any], port: int, keys: list[dict[str, Any]])
         "goodFrameStream": "good_frames",
         "badFrameStream": "bad_frames",
         **_associations(down),
-        "virtualChannels": [_tm_channel(channel, down) for channel in VirtualChannel],
+        "virtualChannels": [
+            *(_tm_channel(channel, down) for channel in VirtualChannel),
+            # No packets come on it, but CLCWs do: Yamcs drops a frame whole on an unknown channel.
+            _tm_channel(IDLE_CHANNEL, down),
+        ],
     }
 
 
-def _tm_channel(channel: VirtualChannel, keys: list[dict[str, Any]]) -> dict[str, Any]:
+def _tm_channel(channel: int, keys: list[dict[str, Any]]) -> dict[str, Any]:
     files = channel in _FILES
     spis = [each["spi"] for each in keys if each["vcId"] == channel]
     return {
@@ -98,14 +103,15 @@ _COMMANDS = {
     "commandPostprocessorArgs": {"errorDetection": _CRC},
     "useCop1": True,
     "clcwStream": "clcw",
-    "initialClcwWait": -1,
+    "initialClcwWait": 86_400,  # s; Yamcs starts no AD service without
     "cop1T1": 3,  # s; Yamcs takes whole seconds only
     "cop1TxLimit": 10,
     "slidingWindowWidth": 10,
 }
 _FILE_PDUS = {
     "stream": "tc_files",
-    "commandPostprocessorClassName": "org.yamcs.tctm.GenericCommandPostprocessor",
+    "commandPostprocessorClassName": "org.yamcs.tctm.pus.PusCommandPostprocessor",
+    "commandPostprocessorArgs": {"errorDetection": {"type": "NONE"}},  # length and count only
     "useCop1": False,
     "tcQueueSize": 1000,
 }

@@ -16,6 +16,7 @@ from ground.export import fieldtypes
 from ground.export.fieldtypes import legal
 
 _VERIFIER = 'org.yamcs.pus.Pus1Verifier({stage: %d, template: "{reason}"})'
+FILE_PDU = "file_pdu"
 _STAGES = (
     ("AcceptedVerifier", "Accepted", 1, "PT60S"),
     ("ExecutionVerifier", "Started", 3, "PT600S"),
@@ -38,6 +39,12 @@ def telecommands(system: Element) -> None:
     fieldtypes.integer(types, "Argument", "apid", 11)
     commands = SubElement(metadata, "MetaCommandSet")
     _packet(commands, system)
+    # Yamcs' frame link ends with a fault on a packet that names no telecommand of the database.
+    SubElement(
+        commands,
+        "MetaCommand",
+        {"name": FILE_PDU, "abstract": "true", "shortDescription": "A file PDU, sent by Yamcs"},
+    )
     _abstract(commands, "function", service=8, subtype=1)
     for entry in items("command"):
         if entry.name == "ping":
@@ -140,4 +147,4 @@ def _initial(spec: FieldSpec) -> str:
     value = spec.default
     if isinstance(value, IntEnum):
         return value.name
-    return str(value).lower() if isinstance(value, bool) else shown(value)
+    return str(value) if isinstance(value, bool) else shown(value)

@@ -12,6 +12,7 @@ from flight.link.tc import MAX_SIZE
 from ground.datagram import parse_address
 from ground.export import links
 from ground.export.eventtext import event_texts
+from ground.export.telecommands import FILE_PDU
 from ground.export.xtce import NAME, database
 from ground.export.yaml import dump
 
@@ -20,7 +21,7 @@ _STREAMS = (
     " where extract_short(packet, 0) = {telemetry}\n"
     "create stream cfdp_out (gentime TIMESTAMP, entityId long, seqNum int, pdu binary)\n"
     "insert into tc_files select gentime, 'cfdp-service' as origin, seqNum,"
-    " '/yamcs/cfdp/upload' as cmdName, unhex('{telecommand:04X}C0000000') + pdu as binary"
+    " '/{system}/{command}' as cmdName, unhex('{telecommand:04X}C0000000') + pdu as binary"
     " from cfdp_out\n"
 )
 _ARCHIVE = "org.yamcs.archive."
@@ -98,7 +99,9 @@ def write(setup: Setup, folder: Path) -> list[Path]:
 
 def _streams() -> str:
     telecommand = 1 << 12 | Apid.FILES  # packet id: telecommand, no secondary header
-    return _STREAMS.format(telemetry=int(Apid.FILES), telecommand=telecommand)
+    return _STREAMS.format(
+        telemetry=int(Apid.FILES), telecommand=telecommand, system=NAME, command=FILE_PDU
+    )
 
 
 def _instance(setup: Setup, node: tuple[str, int], port: int) -> dict[str, Any]:
