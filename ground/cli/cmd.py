@@ -62,6 +62,11 @@ def send_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--confirm", metavar="NAME", help="name of a hazardous command, which is then armed first"
     )
+    parser.add_argument(
+        "--bypass",
+        action="store_true",
+        help="send it outside the sequence of COP-1, ahead of what waits; safe commands only",
+    )
     station_argument(parser)
     json_argument(parser)
 
@@ -74,7 +79,8 @@ def send(options: argparse.Namespace) -> int:
         follower = Follower(client, shown)
         if options.confirm == options.name and options.at is None:
             _arm(follower, options)
-        follower.send(options.name, values, confirm=options.confirm, release=options.at)
+        asked = {"confirm": options.confirm, "release": options.at, "bypass": options.bypass}
+        follower.send(options.name, values, **asked)
         try:
             if options.wait is not None:
                 follower.reach(options.wait, options.timeout)

@@ -44,16 +44,18 @@ class Follower:
         arguments: dict[str, str],
         confirm: str | None = None,
         release: int | None = None,
+        bypass: bool = False,
     ) -> int:
         """Send and return the request id; the watch begins first, so that no stage is missed.
 
         ``confirm`` names a hazardous command, ``release`` is the UTC in ns until which the node
-        keeps it; ``scheduled`` is then its own request id.
+        keeps it; ``scheduled`` is then its own request id. ``bypass`` sends it outside COP-1.
         """
         kinds = ["stage", "packet", "progress", "file", "link"]
         self._client.request({"verb": "watch", "kinds": kinds})
         wanted: Line = {"verb": "send", "command": command, "arguments": arguments}
-        reply = self._client.request(wanted | {"confirm": confirm, "release": release})
+        how = {"confirm": confirm, "release": release, "bypass": bypass}
+        reply = self._client.request(wanted | how)
         self.request, self.link = reply["request"], reply["link"]
         self.scheduled, self.stages = reply.get("scheduled", 0), []
         return self.request

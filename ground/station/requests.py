@@ -85,9 +85,12 @@ class Requests:
         command = build_command(name, values)
         _confirmed(command, request.get("confirm"))
         release, typed = request.get("release"), " ".join(f"{k}={v}" for k, v in values.items())
+        bypass = request.get("bypass") is True
         if isinstance(release, int):
+            if bypass:
+                return _refused("a telecommand for later goes in sequence")
             return self._schedule(command, values, release, who)
-        number = self._session.send_command(command)
+        number = self._session.send_command(command, bypass)
         self._archive.add_command(number, name, values, self._clock.utc_ns())
         self._note("send", name, who, f"{number:#010x} {typed}".rstrip())
         self._flush()

@@ -224,6 +224,18 @@ def test_outcomes_have_their_exit_codes(site: Site) -> None:
     assert "link down for 0.5 s" in refusal(site.run("cmd", "send", "ping", *wait), 6)
 
 
+def test_only_a_safe_telecommand_that_bypasses_goes_to_a_node_that_is_not_heard(site: Site) -> None:
+    site.station()
+    ping = ("cmd", "send", "ping", "--wait", "SENT", "--timeout", "2")
+    assert "link down" in refusal(site.run(*ping), 6)
+    done = site.run(*ping, "--bypass")
+    assert done.returncode == 0, done.stderr
+    enabled = site.run("cmd", "send", "schedule.enable", "--bypass")
+    assert "only safe telecommands bypass it" in refusal(enabled, 3)
+    later = site.run("cmd", "send", "ping", "--bypass", "--at", "2999-01-01T00:00:00")
+    assert "goes in sequence" in refusal(later, 3)
+
+
 def test_second_station_and_busy_port_are_refused(site: Site, tmp_path: Path) -> None:
     station = site.station()
     words = site.station_words()[3:]
