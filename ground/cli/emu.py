@@ -67,40 +67,71 @@ def outage(options: argparse.Namespace) -> int:
 def change_arguments(parser: Parser) -> None:
     """Arguments of ``emu set``."""
     parser.add_argument("--ber", type=float, metavar="RATE", help="independent bit error rate")
-    parser.add_argument("--rate", type=float, metavar="BITS", help="bit/s")
+    parser.add_argument("--ebn0", type=float, metavar="DB", help="of a link whose errors follow it")
+    parser.add_argument("--rate", type=float, metavar="BITS", help="bit/s; ends steps of the rate")
     parser.add_argument("--delay", type=float, metavar="SECONDS", help="one way")
+    parser.add_argument("--way", choices=("up", "down"), help="one direction only (both)")
     parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
 
 
 def change(options: argparse.Namespace) -> int:
-    """Change settings of both directions."""
-    chosen = {name: getattr(options, name) for name in ("ber", "rate", "delay")}
+    """Change settings of both directions, or of one."""
+    chosen = {name: getattr(options, name) for name in ("ber", "ebn0", "rate", "delay")}
     wanted = {name: value for name, value in chosen.items() if value is not None}
     if not wanted:
-        raise Stop(Exit.USAGE, "nothing to set: give --ber, --rate or --delay")
-    return _set(options.control, wanted)
+        raise Stop(Exit.USAGE, "nothing to set: give --ber, --ebn0, --rate or --delay")
+    return _set(options.control, wanted, {} if options.way is None else {"way": options.way})
 
 
 def attack_arguments(parser: Parser) -> None:
     """Arguments of ``emu attack``."""
-    parser.add_argument("mode", choices=("inject", "replay", "garble"), help="what is done")
+    modes = ("inject", "replay", "garble", "send")
+    parser.add_argument("mode", choices=modes, help="what is done")
     parser.add_argument(
-        "value", type=float, metavar="N", help="frames per second to inject, else chance per frame"
+        "value",
+        metavar="N|FILE",
+        help="frames per second to inject, chance per frame, or file to send: a frame a line, hex",
+    )
+    parser.add_argument(
+        "--way", choices=("up", "down"), default="up", help="of frames to send (up)"
     )
     parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
 
 
 def attack(options: argparse.Namespace) -> int:
-    """Switch an attacker on, or off with 0, in both directions."""
-    return _set(options.control, {options.mode: options.value})
+    """Switch an attacker on, or off with 0, in both directions; or send frames in one."""
+    if options.mode == "send":
+        return _send(options.control, Path(options.value), options.way)
+    try:
+        value = float(options.value)
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"{options.value!r} is no number") from error
+    return _set(options.control, {options.mode: value}, {})
 
 
-def _set(control: Path, wanted: dict[str, float]) -> int:
+def _send(control: Path, path: Path, way: str) -> int:
+    from ground.emulator.hexframes import HexFrameError, parse_frames
+    from ground.jsonlines import ControlClient
+
+    try:
+        frames = parse_frames(path.read_text())
+    except (HexFrameError, UnicodeDecodeError) as error:
+        raise Stop(Exit.USAGE, f"{path}: {error}") from error
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path}: {error.strerror}") from error
+    with ControlClient(control, "emulator") as client:
+        for frame in frames:
+            client.request({"inject": frame.hex(), "way": way})
+    print(f"{len(frames)} frames sent {way}")
+    return Exit.OK
+
+
+def _set(control: Path, wanted: dict[str, float], way: dict[str, str]) -> int:
     from ground.jsonlines import ControlClient
 
     with ControlClient(control, "emulator") as client:
         for name, value in wanted.items():
-            client.request({"set": name, "value": value})
+            client.request({"set": name, "value": value} | way)
             print(f"{name} {value:g}")
     return Exit.OK
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flight.console.exits import Exit, Stop
-from flight.console.output import print_json, print_table, utc
+from flight.console.output import print_json, print_table
 from flight.console.parser import Parser, json_argument, positive
 from flight.runtime.clock import SystemClock
+from ground.cli.skyview import SECOND, iso, view
 
 if TYPE_CHECKING:
     from ground.passes.geometry import Sky
     from ground.passes.predict import Pass
 
 HOURS = 48.0
-_SECOND = 1_000_000_000
 
 
 def _common(parser: Parser) -> None:
@@ -81,28 +81,22 @@ def watch_arguments(parser: Parser) -> None:
 
 
 def watch(options: argparse.Namespace) -> int:
-    """Print where the satellite stands, once a second."""
+    """Show where the satellite stands, at each full second."""
     import threading
 
     from ground.passes.geometry import PassError
+    from ground.passes.sight import Watch
 
-    sky, clock, pause = _sky(options), SystemClock(), threading.Event()
+    seen, clock, pause = Watch(_sky(options), options.mask), SystemClock(), threading.Event()
     looks = itertools.count() if options.count is None else range(options.count)
-    for number in looks:
-        if number:
-            pause.wait(1.0)
-        now = clock.utc_ns()
-        try:
-            look = sky.look(now / _SECOND)
-        except PassError as error:
-            raise Stop(Exit.CHECK_FAILED, str(error)) from error
-        if options.json:
-            row = {"utc_ns": now, "azimuth": look.azimuth, "elevation": look.elevation}
-            print_json(row | {"range": look.range})
-        else:
-            seen = "in view" if look.elevation > options.mask else "below the mask"
-            place = f"azimuth {look.azimuth:6.2f}  elevation {look.elevation:6.2f}"
-            print(f"{utc(now)}  {place}  range {look.range:8.1f} km  {seen}", flush=True)
+    with view(seen.name, options.json) as shown:
+        for number in looks:
+            if number:
+                pause.wait(1.0 - clock.utc_ns() % SECOND / SECOND)
+            try:
+                shown.show(seen.at(clock.utc_ns() / SECOND))
+            except PassError as error:
+                raise Stop(Exit.CHECK_FAILED, str(error)) from error
     return Exit.OK
 
 
@@ -111,17 +105,19 @@ def _sky(options: argparse.Namespace) -> Sky:
     from ground.passes.geometry import PassError, Site, Sky
     from ground.passes.predict import check_age
 
-    lines = options.tle.read_text().split("\n")
-    first, second = ([line for line in lines if line.startswith(mark)][-1:] for mark in "12")
-    if not first or not second:
-        raise Stop(Exit.USAGE, f"{options.tle}: no two-line elements")
     try:
-        sky = Sky(first[0].rstrip(), second[0].rstrip(), Site(*options.station))
+        site = Site(*options.station)
     except PassError as error:
+        raise Stop(Exit.USAGE, f"--station: {error}") from error
+    try:
+        sky = Sky.of(options.tle.read_text(), site)
+    except (PassError, UnicodeDecodeError) as error:
         raise Stop(Exit.USAGE, f"{options.tle}: {error}") from error
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{options.tle}: {error.strerror}") from error
     if not options.stale:
         try:
-            check_age(sky, SystemClock().utc_ns() / _SECOND)
+            check_age(sky, SystemClock().utc_ns() / SECOND)
         except PassError as error:
             raise Stop(Exit.REFUSED_ON_GROUND, f"{options.tle}: {error} (or --stale)") from error
     return sky
@@ -131,7 +127,7 @@ def _found(options: argparse.Namespace, hours: float, most: int | None) -> list[
     from ground.passes.geometry import PassError
     from ground.passes.predict import passes
 
-    now = SystemClock().utc_ns() / _SECOND
+    now = SystemClock().utc_ns() / SECOND
     try:
         found = passes(_sky(options), now, now + 3600 * hours, options.mask)
         return list(itertools.islice(found, most))
@@ -145,8 +141,8 @@ def _show(options: argparse.Namespace, found: list[Pass]) -> int:
         return Exit.OK
     rows = [
         (
-            utc(round(each.aos * _SECOND)),
-            utc(round(each.los * _SECOND)),
+            iso(each.aos),
+            iso(each.los),
             f"{each.duration:.0f} s",
             f"{each.elevation:.1f}",
             f"{each.azimuth_aos:.0f}",
@@ -161,10 +157,10 @@ def _show(options: argparse.Namespace, found: list[Pass]) -> int:
 
 def _json(each: Pass) -> dict[str, Any]:
     return {
-        "aos_ns": round(each.aos * _SECOND),
-        "los_ns": round(each.los * _SECOND),
+        "aos": iso(each.aos),
+        "los": iso(each.los),
         "duration": each.duration,
-        "culmination_ns": round(each.culmination * _SECOND),
+        "culmination": iso(each.culmination),
         "elevation": each.elevation,
         "azimuth_aos": each.azimuth_aos,
         "azimuth_los": each.azimuth_los,

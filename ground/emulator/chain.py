@@ -5,13 +5,19 @@ from __future__ import annotations
 from random import Random
 
 from ground.emulator import disturbances as happens
+from ground.emulator.budget import EnergyErrors
 from ground.emulator.errors import Bursts, Errors
 from ground.emulator.stages import Delay, Gate, Serialiser, Stage, generator
-from ground.linkfile import Direction, Window
+from ground.emulator.track import Rates, Track
+from ground.linkfile import Direction, Sample, Window
 
 
 def build(
-    settings: Direction, seed: int, direction: str, contacts: tuple[Window, ...]
+    settings: Direction,
+    seed: int,
+    direction: str,
+    contacts: tuple[Window, ...],
+    samples: tuple[Sample, ...],
 ) -> list[Stage]:
     """Gate, transmitter, errors, disturbances, attacker, propagation.
 
@@ -23,17 +29,22 @@ def build(
     def stream(stage: str) -> Random:
         return generator(seed, direction, stage)
 
+    track = Track(samples) if samples else None
+    rates = Rates(settings, track)
     stages: list[Stage] = [
-        Gate(contacts),
-        Serialiser(settings.rate, settings.queue),
-        Errors(settings.ber, stream("errors")),
+        Gate(contacts, settings.hold),
+        Serialiser(rates, settings.queue),
+        Errors(settings.ber, stream("errors"))
+        if settings.ebn0 is None
+        else EnergyErrors(settings, rates, track, stream("errors")),
     ]
     if settings.burst_ber:
         lengths = settings.burst, settings.calm
         streams = stream("bursts"), stream("burst errors")
-        stages.append(Bursts(settings.burst_ber, lengths, settings.rate, *streams))
+        stages.append(Bursts(settings.burst_ber, lengths, rates, *streams))
     chances = (
         (happens.Truncate, settings.truncate),
+        (happens.Merge, settings.merge),
         (happens.Noise, settings.noise),
         (happens.Duplicate, settings.duplicate),
     )
@@ -42,7 +53,6 @@ def build(
             stages.append(kind(chance, stream(kind.__name__.lower())))
     stages.append(happens.Garble(settings.garble, stream("garble")))
     stages.append(happens.Replay(settings.replay, settings.replay_after, stream("replay")))
-    stages.append(happens.Inject(settings.inject, stream("inject")))
-    order = settings.jitter, settings.reorder, settings.displace
-    stages.append(Delay(settings.delay, *order, stream("delay")))
+    stages.append(happens.Inject(settings.inject, settings.inject_frames, stream("inject")))
+    stages.append(Delay(settings, track, stream("delay")))
     return stages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import deque
 
@@ -26,6 +27,27 @@ class Truncate:
         self.counters["truncated"] += 1
         short = item.frame[: self._source.randrange(len(item.frame))]
         return [Transmission(item.time, short, "truncated", item.flips)]
+
+
+class Merge:
+    """Frames come in one datagram with the next. One that nothing follows never comes."""
+
+    def __init__(self, chance: float, source: random.Random) -> None:
+        self.counters = {"merged": 0}
+        self._chance, self._source = chance, source
+        self._kept: Transmission | None = None
+
+    def apply(self, item: Transmission) -> list[Transmission]:
+        """Keep the frame, or give it with the one that was kept. Never more than two in one."""
+        if self._kept is not None:
+            first, self._kept = self._kept, None
+            flips = first.flips + item.flips
+            return [Transmission(item.time, first.frame + item.frame, "joined", flips)]
+        if self._source.random() >= self._chance:
+            return [item]
+        self.counters["merged"] += 1
+        self._kept = item
+        return []
 
 
 class Garble:
@@ -106,11 +128,13 @@ class Replay:
 
 
 class Inject:
-    """Frames from elsewhere: noise as long as the frame that they follow."""
+    """Frames from elsewhere: those given, in turn, or noise as long as the frame it follows."""
 
-    def __init__(self, rate: float, source: random.Random) -> None:
+    def __init__(self, rate: float, frames: tuple[str, ...], source: random.Random) -> None:
+        """``frames`` are in hex."""
         self.counters = {"injected": 0}
         self._rate, self._source = rate, source
+        self._given = itertools.cycle([bytes.fromhex(frame) for frame in frames])
         self._next: float | None = None
 
     def apply(self, item: Transmission) -> list[Transmission]:
@@ -121,8 +145,8 @@ class Inject:
         if self._next is None:
             self._next = item.time + self._source.expovariate(self._rate)
         while self._next <= item.time:
-            noise = self._source.randbytes(len(item.frame))
-            found.append(Transmission(item.time, noise, "injected"))
+            frame = next(self._given, None) or self._source.randbytes(len(item.frame))
+            found.append(Transmission(item.time, frame, "injected"))
             self.counters["injected"] += 1
             self._next += self._source.expovariate(self._rate)
         return found

@@ -6,6 +6,7 @@ import math
 import random
 
 from ground.emulator.stages import Transmission
+from ground.emulator.track import Rates
 from ground.linkfile import Direction
 
 
@@ -63,27 +64,28 @@ class Bursts:
         self,
         ber: float,
         lengths: tuple[float, float],
-        rate: float,
+        rates: Rates,
         states: random.Random,
         flips: random.Random,
     ) -> None:
-        """``lengths`` are the means of burst and calm in s, ``rate`` is in bit/s."""
+        """``lengths`` are the means of burst and calm in s."""
         self.counters = {"burst_frames": 0, "burst_bits": 0}
         self._scale = 1 / math.log1p(-ber)
         self._means = lengths[::-1]
-        self._rate, self._states, self._flips = rate, states, flips
+        self._rates, self._states, self._flips = rates, states, flips
         self._bad = False
         self._until = 0.0
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Flip bits of what was on the air during bursts; ``item.time`` is that of its last bit."""
         bits = len(item.frame) * 8
-        begin = item.time - bits / self._rate
+        rate = self._rates.at(item.time)
+        begin = item.time - bits / rate
         damaged: bytearray | None = None
         before = self.counters["burst_bits"]
         for first, last in self._bursts(begin, item.time):
-            position = math.ceil((first - begin) * self._rate)
-            end = min(bits, math.ceil((last - begin) * self._rate))
+            position = math.ceil((first - begin) * rate)
+            end = min(bits, math.ceil((last - begin) * rate))
             while (position := position + self._draw()) < end:
                 damaged = damaged or bytearray(item.frame)
                 damaged[position >> 3] ^= 0x80 >> (position & 7)
@@ -94,10 +96,6 @@ class Bursts:
         self.counters["burst_frames"] += 1
         flips = item.flips + self.counters["burst_bits"] - before
         return [Transmission(item.time, bytes(damaged), item.fate, flips)]
-
-    def configure(self, settings: Direction) -> None:
-        """Another rate."""
-        self._rate = settings.rate
 
     def _draw(self) -> int:
         return math.floor(math.log(1.0 - self._flips.random()) * self._scale)

@@ -1,4 +1,5 @@
 """Stages of a channel. Each maps one transmission to those that leave it, and counts its work.
+Here: contact, transmitter, propagation.
 
 All stages are feed-forward: what happens to a frame is known when it is offered. So the same code
 serves virtual and real time, and a new stage is one more entry in the list of ``chain.py``.
@@ -13,7 +14,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ground.linkfile import Direction
+from ground.emulator.track import Rates, Track
+from ground.linkfile import Direction, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Transmission:
     frame: bytes
     fate: str = "delivered"
     flips: int = 0
+
+
+def ends(name: str) -> bool:
+    """True for the fate, and the counter, of a frame that does not leave the channel itself."""
+    return name == "merged" or name.startswith("dropped")
 
 
 class Stage(Protocol):
@@ -50,13 +57,16 @@ def generator(seed: int, direction: str, stage: str) -> random.Random:
 
 
 class Gate:
-    """Contact: frames offered out of contact or in an outage are dropped; those in flight still
-    arrive. Without ``contacts`` there always is one."""
+    """Contact: frames offered in an outage are dropped, and those out of contact, unless they are
+    held for the next one; those in flight still arrive. Without ``contacts`` there always is one.
+    """
 
-    def __init__(self, contacts: tuple[tuple[float, float], ...] = ()) -> None:
+    def __init__(self, contacts: tuple[Window, ...], hold: bool) -> None:
         self.counters = {"dropped_outage": 0, "dropped_contact": 0}
-        self._outages: list[tuple[float, float]] = []
-        self._contacts = contacts
+        if hold:
+            self.counters["held"] = 0
+        self._outages: list[Window] = []
+        self._contacts, self._hold = contacts, hold
         self._begins = [begin for begin, _ in contacts]
 
     def outage(self, start: float, duration: float) -> None:
@@ -64,53 +74,76 @@ class Gate:
         self._outages.append((start, start + duration))
 
     def apply(self, item: Transmission) -> list[Transmission]:
-        """Pass or drop by the time of the offer."""
-        if self._contacts:
-            index = bisect_right(self._begins, item.time) - 1
-            if index < 0 or item.time >= self._contacts[index][1]:
-                self.counters["dropped_contact"] += 1
-                return []
-        self._outages = [outage for outage in self._outages if outage[1] > item.time]
-        if any(start <= item.time for start, _ in self._outages):
+        """Pass, hold or drop by the time of the offer."""
+        time = self._contact(item.time)
+        if time is None:
+            self.counters["dropped_contact"] += 1
+            return []
+        self._outages = [outage for outage in self._outages if outage[1] > time]
+        if any(start <= time for start, _ in self._outages):
             self.counters["dropped_outage"] += 1
             return []
-        return [item]
+        if time == item.time:
+            return [item]
+        self.counters["held"] += 1
+        return [Transmission(time, item.frame)]
+
+    def _contact(self, time: float) -> float | None:
+        """When a frame offered at ``time`` may leave; None for never."""
+        index = bisect_right(self._begins, time)
+        if not self._contacts or (index and time < self._contacts[index - 1][1]):
+            return time
+        if self._hold and index < len(self._begins):
+            return self._begins[index]
+        return None
 
 
 class Serialiser:
-    """Transmitter: a bit rate and a FIFO bounded in octets, with tail drop."""
+    """Transmitter: a bit rate and a FIFO bounded in octets, with tail drop.
 
-    def __init__(self, rate: float, queue: int) -> None:
+    Frames that were held wait in the FIFO, so that its bound is also that of the gate.
+    """
+
+    def __init__(self, rates: Rates, queue: int) -> None:
         self.counters = {"dropped_queue": 0}
-        self._rate = rate
+        self._rates = rates
         self._queue = queue
         self._free = -math.inf
+        self._first = -math.inf
 
     def configure(self, settings: Direction) -> None:
         """Another rate; frames that have been given their times keep them."""
-        self._rate = settings.rate
+        self._rates.configure(settings)
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Return the frame at the time its last bit leaves."""
         start = max(item.time, self._free)
-        waiting = (start - item.time) * self._rate / 8
+        waiting = self._rates.bits(item.time, start) / 8
         # A frame that finds the transmitter idle is sent, however long it is.
         if waiting and waiting + len(item.frame) > self._queue:
             self.counters["dropped_queue"] += 1
             return []
-        self._free = start + len(item.frame) * 8 / self._rate
+        if not waiting:
+            self._first = item.time
+        self._free = self._rates.end(start, len(item.frame) * 8)
         return [Transmission(self._free, item.frame, item.fate, item.flips)]
+
+    def waiting(self, now: float) -> float:
+        """Octets in the FIFO at ``now`` s."""
+        return self._rates.bits(max(now, self._first), max(now, self._free)) / 8
 
 
 class Delay:
-    """Propagation, with jitter. Order is kept but for frames that are overtaken by chance."""
+    """Propagation, with jitter. Order is kept but for frames that are overtaken by chance.
 
-    def __init__(
-        self, delay: float, jitter: float, reorder: float, displace: float, source: random.Random
-    ) -> None:
+    With a track it takes range over c, and ``delay`` on top for processing at both ends.
+    """
+
+    def __init__(self, settings: Direction, track: Track | None, source: random.Random) -> None:
         self.counters = {"reordered": 0}
-        self._delay, self._jitter = delay, jitter
-        self._reorder, self._displace, self._source = reorder, displace, source
+        self._delay, self._jitter = settings.delay, settings.jitter
+        self._reorder, self._displace = settings.reorder, settings.displace
+        self._track, self._source = track, source
         self._latest = -math.inf
 
     def configure(self, settings: Direction) -> None:
@@ -119,7 +152,7 @@ class Delay:
 
     def apply(self, item: Transmission) -> list[Transmission]:
         """Return the frame at its arrival."""
-        arrival = item.time + self._delay
+        arrival = item.time + self.propagation(item.time)
         if self._jitter:
             arrival += self._source.random() * self._jitter
         arrival = self._latest = max(self._latest, arrival)
@@ -127,3 +160,9 @@ class Delay:
             self.counters["reordered"] += 1
             arrival += self._source.random() * self._displace
         return [Transmission(arrival, item.frame, item.fate, item.flips)]
+
+    def propagation(self, time: float) -> float:
+        """Time in s that a bit takes which leaves at ``time`` s, without jitter."""
+        if self._track is None:
+            return self._delay
+        return self._delay + self._track.light_time(time)

@@ -1,10 +1,11 @@
 """Trace of an emulated link, and its replay bit for bit.
 
 JSON lines. The first holds seed and link. Then, in the order of time, the inputs: ``{t_in, dir,
-offer}`` with the frame in hex, ``{t_in, dir, set, value}`` and ``{t_in, dir, outage}``. Behind each
-offer a line ``{t_in, t_out, dir, len, flips, fate, sha8}`` for all that becomes of it; ``sha8`` are
-the first 8 hex digits of SHA-256 of what leaves the channel, ``t_out`` is null for what is lost. A
-channel is a pure function of seed, settings and inputs, so these are enough to do it all again.
+offer}`` and ``{t_in, dir, inject}`` with the frame in hex, ``{t_in, dir, set, value}`` and ``{t_in,
+dir, outage}``. Behind each frame a line ``{t_in, t_out, dir, len, flips, fate, sha8}`` for all that
+becomes of it; ``sha8`` are the first 8 hex digits of SHA-256 of what leaves the channel, ``t_out``
+is null for what is lost, or went into the datagram of the next frame. A channel is a pure function
+of seed, settings and inputs, so these are enough to do it all again.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ground.emulator.channel import Channel
-from ground.emulator.stages import Transmission
-from ground.linkfile import Direction, Link, LinkFileError
+from ground.emulator.stages import Transmission, ends
+from ground.linkfile import Link, LinkFileError, direction
 
 _MADE = ("noise", "duplicated", "replayed", "injected")
 
@@ -34,12 +36,10 @@ class EmulatedLink:
     def __init__(self, link: Link, seed: int, write: Callable[[str], None] | None = None) -> None:
         self._write = write
         self._line({"seed": seed, "link": asdict(link)})
-        self.ways = {
-            name: Channel(
-                way, seed, name, link.contacts, partial(self._fates, name) if write else None
-            )
-            for name, way in (("up", link.up), ("down", link.down))
-        }
+        self.ways: dict[str, Channel] = {}
+        for name, way in (("up", link.up), ("down", link.down)):
+            fates = None if write is None else partial(self._fates, name)
+            self.ways[name] = Channel(way, seed, name, link.contacts, fates, link.track)
 
     def set(self, way: str, name: str, value: float, now: float) -> None:
         """Change a setting of a direction. Raises LinkFileError."""
@@ -51,11 +51,12 @@ class EmulatedLink:
         self.ways[way].outage(now, duration)
         self._line({"t_in": now, "dir": way, "outage": duration})
 
-    def _fates(self, way: str, now: float, frame: bytes, items: list[Transmission]) -> None:
-        self._line({"t_in": now, "dir": way, "offer": frame.hex()})
+    def _fates(
+        self, way: str, now: float, cause: str, frame: bytes, items: list[Transmission]
+    ) -> None:
+        self._line({"t_in": now, "dir": way, cause: frame.hex()})
         for item in items:
-            lost = item.fate.startswith("dropped")
-            line = {"t_in": now, "t_out": None if lost else item.time, "dir": way}
+            line = {"t_in": now, "t_out": None if ends(item.fate) else item.time, "dir": way}
             line |= {"len": len(item.frame), "flips": item.flips, "fate": item.fate}
             self._line(line | {"sha8": hashlib.sha256(item.frame).hexdigest()[:8]})
 
@@ -80,7 +81,8 @@ def replay(lines: Iterable[str]) -> int:
                 _input(link, fields)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TraceError(f"line {number} is none of a trace: {error}") from error
-        if done >= len(again) or again[done] != text.rstrip("\n"):
+        # The first line is all input. It may lack what a link could not yet do when it was written.
+        if done >= len(again) or (done and again[done] != text.rstrip("\n")):
             raise TraceError(f"line {number} does not come out again")
         done += 1
     if link is None or done != len(again):
@@ -90,7 +92,12 @@ def replay(lines: Iterable[str]) -> int:
 
 def _link(fields: dict[str, Any]) -> Link:
     contacts = tuple((float(begin), float(end)) for begin, end in fields["contacts"])
-    return Link(Direction(**fields["up"]), Direction(**fields["down"]), contacts)
+    track = tuple((float(t), float(far), float(high)) for t, far, high in fields.get("track", ()))
+    up, down = (
+        direction({key: each for key, each in fields[way].items() if each is not None}, Path())
+        for way in ("up", "down")
+    )
+    return Link(up, down, contacts, track)
 
 
 def _input(link: EmulatedLink, fields: dict[str, Any]) -> None:
@@ -98,6 +105,8 @@ def _input(link: EmulatedLink, fields: dict[str, Any]) -> None:
     match fields:
         case {"offer": str() as frame}:
             link.ways[way].offer(bytes.fromhex(frame), now)
+        case {"inject": str() as frame}:
+            link.ways[way].inject(bytes.fromhex(frame), now)
         case {"set": str() as name, "value": float() | int() as value}:
             link.set(way, name, value, now)
         case {"outage": float() | int() as duration}:
@@ -126,7 +135,7 @@ def _tally(count: Counter[str], fields: dict[str, Any]) -> None:
         return
     fate = fields["fate"]
     count[fate] += 1
-    if fate not in _MADE and not fate.startswith("dropped"):
+    if fate not in _MADE and not ends(fate):
         count["passed"] += 1
         count["bits"] += 8 * fields["len"]
         count["flips"] += fields["flips"]
@@ -135,6 +144,6 @@ def _tally(count: Counter[str], fields: dict[str, Any]) -> None:
 
 def _rates(count: Counter[str]) -> dict[str, float]:
     passed, bits = max(count["passed"], 1), max(count["bits"], 1)
-    lost = sum(number for fate, number in count.items() if fate.startswith("dropped"))
+    lost = sum(number for fate, number in count.items() if ends(fate))
     rates = {"loss": lost / max(count["offered"], 1), "fer": count["damaged"] / passed}
     return dict(count) | rates | {"ber": count["flips"] / bits}

@@ -7,12 +7,13 @@ import json
 import os
 import signal
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from ground.datagram import Address, DatagramSocket
 from ground.emulator.channel import Channel
+from ground.emulator.hexframes import HexFrameError, parse_frame
 from ground.emulator.trace import EmulatedLink
 from ground.jsonlines import ControlServer, Peer
 from ground.linkfile import Link, LinkFileError
@@ -42,6 +43,11 @@ class Way:
         self.channel.offer(datagram, self._loop.time())
         self._arm()
 
+    def inject(self, frame: bytes) -> None:
+        """Have the attacker send a frame."""
+        self.channel.inject(frame, self._loop.time())
+        self._arm()
+
     def _arm(self) -> None:
         """Set the timer to the deadline itself, so that lateness does not add up."""
         due = self.channel.next_time()
@@ -59,8 +65,9 @@ class Way:
 
     @property
     def counters(self) -> dict[str, int]:
-        """The channel's counters, and datagrams that the socket would not take."""
-        return self.channel.counters | {"dropped_socket": self.socket.dropped}
+        """The channel's counters and gauges, and datagrams that the socket would not take."""
+        gauges = self.channel.gauges(self._loop.time())
+        return self.channel.counters | gauges | {"dropped_socket": self.socket.dropped}
 
     def close(self) -> None:
         """Stop; what is in flight is lost."""
@@ -76,9 +83,8 @@ class UdpEmulator:
         self, link: Link, seed: int, ports: Ports, control: Path, trace: TextIO | None = None
     ) -> None:
         begin = asyncio.get_running_loop().time()
-        contacts = tuple((begin + a, begin + b) for a, b in link.contacts)
         write = None if trace is None else lambda line: print(line, file=trace)
-        self._link = EmulatedLink(replace(link, contacts=contacts), seed, write)
+        self._link = EmulatedLink(link.shifted(begin), seed, write)
         self._ports = ports
         self._control = ControlServer(control, self._handle)
         self._ways: dict[str, Way] = {}
@@ -104,17 +110,33 @@ class UdpEmulator:
                 for way in self._ways:
                     self._link.outage(way, now, seconds)
                 return {"ok": True, "outage": seconds}
-            case {"set": str() as name, "value": float() | int() as value}:
-                return self._set(name, value)
+            case {"set": str() as name, "value": float() | int() as value, **rest}:
+                ways = tuple(self._ways)
+                if rest.get("way", ways[0]) in ways:
+                    return self._set(name, value, (rest["way"],) if "way" in rest else ways)
+            case {"inject": str() as frame, "way": "up" | "down" as way}:
+                return self._inject(frame, way)
             case {"counters": True}:
                 return {"ok": True, **self.counters()}
-        known = '{"outage": seconds}, {"set": name, "value": number} or {"counters": true}'
+        known = (
+            '{"outage": seconds}, {"set": name, "value": number} with or without "way", {"inject":'
+            ' hex, "way": "up" or "down"} or {"counters": true}'
+        )
         return {"ok": False, "error": f"expected {known}"}
 
-    def _set(self, name: str, value: float) -> dict[str, Any]:
+    def _inject(self, frame: str, way: str) -> dict[str, Any]:
+        try:
+            self._ways[way].inject(parse_frame(frame))
+        except HexFrameError as error:
+            return {"ok": False, "error": str(error)}
+        return {"ok": True, "inject": way}
+
+    def _set(self, name: str, value: float, ways: tuple[str, ...]) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()
         try:
-            for way in self._ways:
+            for way in ways:  # both or none
+                self._link.ways[way].changed(name, value)
+            for way in ways:
                 self._link.set(way, name, value, now)
         except LinkFileError as error:
             return {"ok": False, "error": str(error)}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ground.linkfile import Sample, Window
 from ground.passes.geometry import PassError, Site, Sky
 from ground.passes.predict import check_age, passes
 
 KEYS = ("tle", "station", "mask", "begin", "hours")
+SPACING = 2.0  # s at most; between them a straight line is at most 0.1 km off the range
 
 
-def contacts(table: dict[str, Any], folder: Path) -> tuple[tuple[float, float], ...]:
-    """Passes in s from ``begin``, for ``hours``: ``{tle = "FILE", station = [LAT, LON, M], mask =
-    DEG, begin = 2024-01-01T12:00:00Z, hours = 48}``. Raises PassError, OSError."""
+def contacts(table: dict[str, Any], folder: Path) -> tuple[tuple[Window, ...], tuple[Sample, ...]]:
+    """Passes in s from ``begin``, for ``hours``, and where the satellite stands during them:
+    ``{tle = "FILE", station = [LAT, LON, M], mask = DEG, begin = 2024-01-01T12:00:00Z, hours =
+    48}``. Raises PassError, which names the key."""
     if sorted(table) != sorted(KEYS):
         raise PassError(f"contacts need the keys {', '.join(KEYS)}")
     begin = table["begin"]
@@ -26,12 +30,15 @@ def contacts(table: dict[str, Any], folder: Path) -> tuple[tuple[float, float], 
         text = (folder / table["tle"]).read_text()
     except (TypeError, ValueError) as error:
         raise PassError(f"contacts: {error}") from error
+    except OSError as error:
+        raise PassError(f"contacts tle {table['tle']}: {error.strerror}") from error
     if not 0 < hours <= 24 * 28:
         raise PassError(f"contacts hours must lie in 0 to {24 * 28}, not {hours:g}")
-    first, second = ([x for x in text.splitlines() if x.startswith(n)][-1:] for n in ("1 ", "2 "))
-    if not first or not second:
-        raise PassError(f"contacts tle {table['tle']}: no two-line elements")
-    sky, utc = Sky(first[0].rstrip(), second[0].rstrip(), site), begin.timestamp()
+    try:
+        sky = Sky.of(text, site)
+    except PassError as error:
+        raise PassError(f"contacts tle {table['tle']}: {error}") from error
+    utc = begin.timestamp()
     check_age(sky, utc)
     found = tuple(
         (max(0.0, each.aos - utc), each.los - utc)
@@ -39,4 +46,16 @@ def contacts(table: dict[str, Any], folder: Path) -> tuple[tuple[float, float], 
     )
     if not found:
         raise PassError(f"contacts: no pass above {mask:g} deg")
-    return found
+    return found, tuple(sample for window in found for sample in _samples(sky, utc, window))
+
+
+def _samples(sky: Sky, utc: float, window: Window) -> list[Sample]:
+    """To the millimetre and the tenth of a milli-degree: a trace holds them all."""
+    begin, end = window
+    count = math.ceil((end - begin) / SPACING)
+    times = [begin + (end - begin) * number / count for number in range(count + 1)]
+    looks = [sky.look(utc + time) for time in times]
+    return [
+        (time, round(look.range, 6), round(look.elevation, 4))
+        for time, look in zip(times, looks, strict=True)
+    ]

@@ -16,6 +16,7 @@ from flight.dictionary.orbit import parse_tle
 EQUATOR, FLATTENING = 6378.137, 1 / 298.257223563  # km, WGS-84
 _UNIX_EPOCH = 2440587.5  # Julian date of 1970-01-01
 _J2000 = 2451545.0
+_TURN = 7.292115e-5  # rad/s, of the Earth (WGS-84)
 DAY = 86400.0
 STALE = 14 * DAY  # s; elements that old say nothing of a pass to the second
 
@@ -50,11 +51,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Azimuth from north over east and elevation in deg, range in km."""
+    """Azimuth from north over east and elevation in deg, range in km, its rate in km/s."""
 
     azimuth: float
     elevation: float
     range: float
+    range_rate: float
 
 
 def sidereal(julian: float) -> float:
@@ -68,14 +70,27 @@ def sidereal(julian: float) -> float:
 class Sky:
     """One satellite over one station. Times are UTC in s since 1970."""
 
-    def __init__(self, first: str, second: str, site: Site) -> None:
-        """Two-line elements. Raises PassError."""
+    def __init__(self, first: str, second: str, site: Site, name: str = "") -> None:
+        """Two-line elements; without a name it is the catalogue number. Raises PassError."""
         try:
             parse_tle(f"{first}\n{second}")
         except ValueError as error:
             raise PassError(f"elements: {error}") from error
         self._satellite = Satrec.twoline2rv(first, second)
         self._site, self._position = site, site.position
+        self.name = name or first[2:7].strip()
+
+    @classmethod
+    def of(cls, text: str, site: Site) -> Sky:
+        """Of a file with two-line elements, the last in it, and the line before them as name.
+        Raises PassError."""
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        ends = [number for number, line in enumerate(lines) if line.startswith("2 ")]
+        if not ends or not ends[-1] or not lines[ends[-1] - 1].startswith("1 "):
+            raise PassError("no two-line elements")
+        *before, first, second = lines[: ends[-1] + 1]
+        title = before[-1] if before and not before[-1].startswith("2 ") else ""
+        return cls(first, second, site, title.removeprefix("0 ").strip())
 
     @property
     def epoch(self) -> float:
@@ -87,15 +102,24 @@ class Sky:
         """Where it stands. Raises PassError when the elements have no place for it."""
         whole, part = divmod(utc, DAY)
         julian, fraction = _UNIX_EPOCH + whole, part / DAY
-        code, place, _ = self._satellite.sgp4(julian, fraction)
+        code, place, speed = self._satellite.sgp4(julian, fraction)
         if code:
             raise PassError(f"SGP4 gives no place (error {code}): the elements are no orbit now")
         angle = sidereal(julian + fraction)
-        x = place[0] * math.cos(angle) + place[1] * math.sin(angle) - self._position[0]
-        y = place[1] * math.cos(angle) - place[0] * math.sin(angle) - self._position[1]
-        return self._horizontal(x, y, place[2] - self._position[2])
+        cosine, sine = math.cos(angle), math.sin(angle)
+        x = place[0] * cosine + place[1] * sine
+        y = place[1] * cosine - place[0] * sine
+        velocity = (
+            speed[0] * cosine + speed[1] * sine + _TURN * y,
+            speed[1] * cosine - speed[0] * sine - _TURN * x,
+            speed[2],
+        )
+        at = self._position
+        return self._horizontal((x - at[0], y - at[1], place[2] - at[2]), velocity)
 
-    def _horizontal(self, x: float, y: float, z: float) -> Look:
+    def _horizontal(self, way: tuple[float, ...], velocity: tuple[float, ...]) -> Look:
+        """From what lies between station and satellite, in km and km/s, Earth-fixed."""
+        x, y, z = way
         latitude, longitude = math.radians(self._site.latitude), math.radians(self._site.longitude)
         east = y * math.cos(longitude) - x * math.sin(longitude)
         outward = x * math.cos(longitude) + y * math.sin(longitude)
@@ -103,4 +127,5 @@ class Sky:
         up = outward * math.cos(latitude) + z * math.sin(latitude)
         distance = math.sqrt(x * x + y * y + z * z)
         azimuth = math.degrees(math.atan2(east, north)) % 360
-        return Look(azimuth, math.degrees(math.asin(up / distance)), distance)
+        rate = (x * velocity[0] + y * velocity[1] + z * velocity[2]) / distance
+        return Look(azimuth, math.degrees(math.asin(up / distance)), distance, rate)

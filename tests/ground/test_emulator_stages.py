@@ -32,9 +32,12 @@ def carried(settings: Direction, frames: int = 4000, seed: int = 1) -> tuple[lis
 def test_every_link_that_ships_loads_and_carries(path: Path) -> None:
     link = load_link(path)
     for direction in (link.up, link.down):
-        channel = Channel(direction, 1, "up")
-        channel.offer(bytes(8), 0.0)
-        assert channel.next_time() == pytest.approx(direction.delay + 64 / direction.rate)
+        channel = Channel(direction, 1, "up", link.contacts, None, link.track)
+        begin = link.contacts[0][0] if link.contacts else 0.0
+        light = link.track[0][1] / 299_792.458 if link.track else 0.0
+        channel.offer(bytes(8), begin)
+        arrival = begin + direction.delay + light + 64 / direction.rate
+        assert channel.next_time() == pytest.approx(arrival)
 
 
 def test_bursts_follow_the_clock() -> None:
@@ -153,7 +156,20 @@ def test_a_stage_draws_the_same_whatever_the_others_do() -> None:
         ("contacts = [[5, 1]]", "contacts"), ("contacts = [[1, 2], [1.5, 3]]", "contacts"),
         ("contacts = 3", "contacts"), ("[up]\nburst_ber = 0.1", "burst"),
         ("[up]\nduplicate = 2", "duplicate"), ("[up]\njitter = -1", "jitter"),
-        ("[up]\nwind = 1", "wind"),
+        ("[up]\nwind = 1", "wind"), ("[down]\nmerge = 1.5", r"\[down\] merge"),
+        ("[up]\nhold = 1", r"\[up\] hold must be true or false"),
+        ("[up]\npressure = 0", r"\[up\] pressure"), ("[up]\nrate = nan", "rate must be finite"),
+        ("[up]\nrate_steps = 5", "rate_steps must be a list"),
+        ("[up]\nrate_steps = [[5]]", "rate_steps"), ("[up]\nrate_steps = [[5, -1]]", "rate_steps"),
+        ("[up]\nrate_steps = [[20, 1e5], [10, 1e6]]", "rate_steps"),
+        ("[up]\nrate_steps = [[20, 1e5]]", r"\[up\] rate_steps needs contacts from elements"),
+        ("[down]\nebn0 = 9\nebn0_range = 5", r"\[down\] ebn0_range needs contacts"),
+        ("[up]\nebn0 = 'x'", "ebn0 must be a number"), ("[up]\nebn0 = 500", "ebn0 must lie"),
+        ("[up]\nebn0 = 9\nber = 1e-5", "ber and ebn0"), ("[up]\ncoding_gain = 3", "need ebn0"),
+        ("[up]\ninject_frames = 7", "inject_frames"),
+        ("[up]\ninject_frames = ['0g']", "inject_frames: line 1"),
+        ("[up]\ninject_frames = [7]", "inject_frames"),
+        ("[up]\ninject_frames = 'gone.hex'", r"inject_frames: .*gone\.hex"),
     ],
 )  # fmt: skip
 def test_a_faulty_description_names_file_and_key(tmp_path: Path, text: str, said: str) -> None:

@@ -188,3 +188,46 @@ def test_an_attack_and_a_change_by_hand_come_out_again_from_the_trace(emulators,
     assert report["up"]["garbled"] > 0
     assert report["up"]["flipped_bits"] > 0
     assert emu("replay", str(emulator.trace)).stdout == "40 frames came out again, bit for bit\n"
+
+
+def test_frames_of_a_file_are_sent_as_they_are(emulators, node, tmp_path: Path) -> None:
+    emulator = emulators()
+
+    def emu(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "ground", "emu", *words, "--control", str(emulator.control)]
+        return subprocess.run(line, capture_output=True, text=True, timeout=DEADLINE)
+
+    forged = tmp_path / "forged.hex"
+    forged.write_text("# two frames\n20 53 ff\n\nc0ffee  # and one more\n")
+    assert emu("attack", "send", str(forged)).stdout == "2 frames sent up\n"
+    assert [node.recv(2048), node.recv(2048)] == [b"\x20\x53\xff", b"\xc0\xff\xee"]
+    assert emu("attack", "send", str(forged), "--way", "down").returncode == 0
+    forged.write_text("20 5")
+    failed = emu("attack", "send", str(forged))
+    assert (failed.returncode, "line 1" in failed.stderr) == (2, True)
+    failed = emu("attack", "send", str(tmp_path / "gone"))
+    assert (failed.returncode, "gone" in failed.stderr) == (2, True)
+    assert emu("attack", "inject", "many").returncode == 2
+    assert emulator.ask(b'{"inject": "xyz", "way": "up"}')["ok"] is False
+    assert emulator.ask(b'{"inject": "00", "way": "sideways"}')["ok"] is False
+    counts = emulator.stop()
+    assert counts["up"]["injected"] == counts["down"]["injected"] == 2
+    assert emu("replay", str(emulator.trace)).returncode == 2  # takes no --control
+    line = [sys.executable, "-m", "ground", "emu", "replay", str(emulator.trace)]
+    assert subprocess.run(line, capture_output=True, timeout=DEADLINE).returncode == 0
+
+
+def test_back_pressure_is_seen_while_it_lasts(emulators, node) -> None:
+    emulator = emulators()
+    assert emulator.ask(b'{"set": "rate", "value": 8000, "way": "up"}')["ok"]
+    pressure = []
+    for number in range(1, 151):  # 9 of the 10 MB that fit; it would take hours to send them
+        transmit(emulator, [bytes(60_000)])
+        emulator.wait_for("offered", number)
+        counts = emulator.ask(b'{"counters": true}')
+        pressure.append(counts["up"]["pressure"])
+    assert 8_900_000 < counts["up"]["queued"] <= 9_000_000
+    assert pressure == [0] * 124 + [1] * 26 or pressure == [0] * 125 + [1] * 25
+    assert counts["down"]["pressure"] == 0
+    assert emulator.ask(b'{"set": "ebn0", "value": 9}')["ok"] is False
+    assert emulator.ask(b'{"set": "ber", "value": 0, "way": "across"}')["ok"] is False

@@ -46,6 +46,11 @@ def test_an_independent_implementation_sees_the_same_passes() -> None:
         look = Sky(FIRST, SECOND, DELFT).look(each.culmination)
         assert abs(look.elevation - seen[0].degrees) < 0.02
         assert abs(look.range - seen[2].km) < 1.0
+        for time in (each.aos, each.culmination, each.los):
+            rates = difference.at(scale.utc(datetime.fromtimestamp(time, UTC)))
+            *_, wanted_rate = rates.frame_latlon_and_rates(place)
+            mine_rate = Sky(FIRST, SECOND, DELFT).look(time).range_rate
+            assert abs(mine_rate - wanted_rate.km_per_s) < 0.002
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
@@ -87,9 +92,18 @@ def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--stale" in capsys.readouterr().err
     assert main(["pass", "list", *where, "--stale", "--hours", "24", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert all(each["aos_ns"] < each["los_ns"] for each in listed)
+    for each in listed:
+        times = [each[name] for name in ("aos", "culmination", "los")]
+        assert all(text.endswith("Z") for text in times)
+        aos, culmination, los = map(datetime.fromisoformat, times)
+        assert aos < culmination < los
+        assert (los - aos).total_seconds() == pytest.approx(each["duration"], abs=0.002)
     assert main(["pass", "watch", *where, "--stale", "--count", "1"]) == 0
     assert "azimuth" in capsys.readouterr().out
+    assert main(["pass", "watch", *where, "--stale", "--count", "1", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert datetime.fromisoformat(seen["utc"]).tzinfo is not None
+    assert abs(seen["range_rate"]) < 8
     file.write_text("nothing")
     assert main(["pass", "next", *where]) == 2
     assert main(["pass", "next", "--tle", str(file), "--station", "here"]) == 2
@@ -113,7 +127,12 @@ def test_a_link_is_open_during_passes(tmp_path: Path) -> None:
     path.write_text(TABLE)
     wanted = passes(Sky(FIRST, SECOND, DELFT), BEGIN, BEGIN + 2 * DAY, 5.0)
     expected = [(max(0.0, each.aos - BEGIN), each.los - BEGIN) for each in wanted]
-    assert list(load_link(path).contacts) == expected
+    link = load_link(path)
+    assert list(link.contacts) == expected
+    assert {begin for begin, _ in expected} < {time for time, _, _ in link.track}
+    farthest = max(far for _, far, _ in link.track) / 299_792.458
+    assert link.round_trip == pytest.approx(2 * farthest)
+    assert 0.005 < farthest < 0.007
 
 
 @pytest.mark.parametrize(
@@ -122,7 +141,8 @@ def test_a_link_is_open_during_passes(tmp_path: Path) -> None:
         ("mask = 5", "", "keys"), ("mask = 5", "mask = 89.9", "no pass"),
         ("2024-01-01T12", "2024-03-01T12", "days off"), ("00:00Z", "00:00", "begin"),
         ("[52.0, 4.36, 20]", "3", "contacts"), ("[52.0, 4.36, 20]", "[95, 0]", "no place"),
-        ("hours = 48", "hours = 0", "hours"),
+        ("hours = 48", "hours = 0", "hours"), ('"craft.tle"', '"gone.tle"', "tle gone.tle: No"),
+        ('"craft.tle"', '"link.toml"', "tle link.toml: no two-line"),
     ],
 )  # fmt: skip
 def test_contacts_that_cannot_be_computed_are_refused(tmp_path, old, new, said) -> None:
