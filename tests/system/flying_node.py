@@ -257,14 +257,14 @@ class FlyingNode:
         self.transmit(self.frame(packet.pack()))
         return packet.request_id
 
-    def frame(self, packet: bytes, spacecraft: int = SPACECRAFT) -> bytes:
+    def frame(self, packet: bytes) -> bytes:
         """An AD frame for the command channel. Its number is the next one, or what a link that has
         started again asks for."""
         clcw, now = self._deframer.clcw, CLOCK.now()
         if clcw is not None and now - self._numbered > 0.5:
             self._number = clcw.report_value
         number, self._number, self._numbered = self._number, (self._number + 1) % 256, now
-        return TcFrame(spacecraft, VirtualChannel.COMMANDS, number, packet).pack()
+        return TcFrame(SPACECRAFT, VirtualChannel.COMMANDS, number, packet).pack()
 
     def command(self, command: Command) -> int:
         """Send a telecommand; its request id."""
