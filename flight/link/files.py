@@ -10,7 +10,7 @@ from flight.dictionary.parameters import LinkParameters
 from flight.dictionary.telemetry import DownlinkQueue
 from flight.dictionary.uploads import FileUplinked, UplinkRefused
 from flight.link.cfdp import Ended, Engine, Readable, Settings, State, StoredFile, TransactionId
-from flight.link.cfdp.codes import ChecksumType
+from flight.link.cfdp.codes import ChecksumType, ConditionCode
 from flight.link.channels import Entity
 from flight.link.staging import FOLDER as UPLINKED
 from flight.link.staging import Limits, Staging
@@ -60,7 +60,8 @@ class NodeFiles:
             Entity.NODE,
             self._staging,
             Records(context.store),
-            settings(parameters, self._crc, self._space),
+            chosen := settings(parameters, self._crc, self._space),
+            peers={Entity.GROUND: chosen},
             # For the case that the records are lost: the ground must not know these numbers.
             first=context.clock.utc_ns() // 1_000_000 % (1 << 31) + 1,
             limit=LIMIT,
@@ -194,7 +195,7 @@ class NodeFiles:
     def _received(self, ended: Ended, _now: float) -> None:
         if ended.delivered:
             self._context.event(FileUplinked(ended.name, ended.size))
-        elif ended.name:
+        elif ended.condition is not ConditionCode.CANCEL_REQUEST_RECEIVED or ended.name:
             why = ended.condition.name.lower().replace("_", " ")
             self._context.event(UplinkRefused(ended.name[:64], Reason.CORRUPT, why))
 

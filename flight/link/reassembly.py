@@ -17,7 +17,8 @@ def expected(data: bytes) -> int:
 
 
 class Reassembly:
-    """Packets that span frames. ``resyncs`` counts how often a partial packet was given up.
+    """Packets that span frames. ``resyncs`` counts partial packets that were given up, and
+    pointers beyond the data of their frame.
 
     The field of one packet at most is kept. A pointer is protected by the FECF of its frame, a
     packet's length may be wrong from the start: where the two contradict, the pointer is right.
@@ -39,6 +40,7 @@ class Reassembly:
         if first == NO_PACKET_START:
             return self._resume(octets, ends=False)
         if first != ONLY_IDLE:
+            self.resyncs += self._partial is None  # the packet that it was to point at is lost
             self._resync()
         return []
 

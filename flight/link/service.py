@@ -210,7 +210,7 @@ class Link(Service):
             counters["crc"],
             counters["spacecraft"],
             counters["sequence"],
-            counters["packet"],
+            counters["packet"] + sum(self._files.engine.refused().values()),
             self._downlink.sent,
             bool(sending),
             sum(each.done for each in sending),
@@ -224,7 +224,17 @@ class Link(Service):
             self._telemetry(message)
         for event in self._security.second(counters, self.context.clock.now()):
             self.context.event(event)
-        for kind, count in counters.items():
-            if kind not in ("good", "sequence") and count > self._told.get(kind, 0):
+        for kind, count in self._dropped().items():
+            if count > self._told.get(kind, 0):
                 self.context.event(FramesDropped(kind, count - self._told.get(kind, 0)))
                 self._told[kind] = count
+
+    def _dropped(self) -> dict[str, int]:
+        """Bad input by kind."""
+        found = {f"cfdp_{kind}": n for kind, n in self._files.engine.refused().items()}
+        found["coded"] = self._coding.counters["truncated"]
+        return found | {
+            str(kind): n
+            for kind, n in self._uplink.counters.items()
+            if kind not in ("good", "sequence")
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Container
 from dataclasses import dataclass
 
 from flight.link import fecf
@@ -84,8 +85,15 @@ class TcFrame:
         return segment + security.protect(self.channel, head + segment, masked, self.data)
 
     @classmethod
-    def unpack(cls, raw: bytes, spacecraft: int, security: LinkEnd | None = None) -> TcFrame:
-        """The frame for ``spacecraft`` that a datagram is, exactly. Raises LinkError.
+    def unpack(
+        cls,
+        raw: bytes,
+        spacecraft: int,
+        security: LinkEnd | None = None,
+        channels: Container[int] = range(64),
+    ) -> TcFrame:
+        """The frame for ``spacecraft`` on one of ``channels`` that a datagram is, exactly. Raises
+        LinkError.
 
         With ``security`` it is genuine and new, unless it is a control command, which the standard
         leaves in clear (355.0-B-2, 2.3.1); bypass flag and N(S) are authenticated only where the
@@ -95,6 +103,8 @@ class TcFrame:
         first, second, sequence = _verified(raw)
         if first & 0x3FF != spacecraft:
             raise LinkError(Fault.SPACECRAFT, f"for spacecraft {first & 0x3FF}")
+        if second >> 10 not in channels:
+            raise LinkError(Fault.CHANNEL, f"no virtual channel {second >> 10}")
         bypass, control = bool(first & 0x2000), bool(first & 0x1000)
         if first & _SPARE or (control and not bypass):
             raise LinkError(Fault.TYPE, f"frame header {first:#06x}")

@@ -14,6 +14,7 @@ from flight.link.sdls.linkend import LinkEnd
 from flight.link.spacepacket import IDLE_APID, SpacePacket
 from flight.link.tc import TcFrame
 
+CHANNELS = (VirtualChannel.COMMANDS, VirtualChannel.FILES)
 CONTROLS = 20  # control commands of COP-1 that may come at once
 
 
@@ -54,7 +55,8 @@ class Uplink:
     def feed(self, datagram: bytes) -> Telecommand | FilePdu | None:
         """Take one datagram. Never raises; what is refused is in ``counters``."""
         try:
-            return self._accept(TcFrame.unpack(datagram, self._spacecraft, self._security))
+            frame = TcFrame.unpack(datagram, self._spacecraft, self._security, CHANNELS)
+            return self._accept(frame)
         except LinkError as error:
             self.counters[error.reason] += 1
             return None
@@ -63,8 +65,8 @@ class Uplink:
         if frame.channel == VirtualChannel.FILES and frame.bypass and not frame.control:
             self.counters["good"] += 1
             return self._packet(frame)
-        if frame.channel != VirtualChannel.COMMANDS:
-            raise LinkError(Fault.CHANNEL, f"no uplink on virtual channel {frame.channel}")
+        if frame.channel == VirtualChannel.FILES:
+            raise LinkError(Fault.CHANNEL, "files come in BD frames only")
         if frame.control:
             if not self._controls:
                 raise LinkError(Fault.CONTROL, "control commands come too fast")

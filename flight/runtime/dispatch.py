@@ -192,7 +192,7 @@ def _printable(event: Event) -> Event:
 
 
 def _ascii(text: str, size: int) -> str:
-    line = " ".join(text.split())
+    line = "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
     return line.encode("ascii", "replace").decode()[:size]
 
 

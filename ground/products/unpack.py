@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from flight.dictionary.product import Product, ProductError, bits_per_value, inflate
 
-LARGEST = 1 << 28
+LARGEST = 1 << 28  # values
+MOST_SIDES = 64  # that a numpy array may have
 
 
 def _codes(product: Product, count: int) -> NDArray[np.uint8]:
@@ -46,6 +47,8 @@ def unpack(product: Product) -> NDArray[np.uint8]:
     Raises ProductError when the data do not fit the description, or when the result is not the one
     whose SHA-256 the node voted on.
     """
+    if len(product.shape) > MOST_SIDES:
+        raise ProductError(f"shape of {len(product.shape)} sides, {MOST_SIDES} at most")
     if not all(0 < side <= LARGEST for side in product.shape):
         raise ProductError(f"shape {product.shape} has no content")
     count = math.prod(product.shape)

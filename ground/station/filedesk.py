@@ -37,7 +37,15 @@ class FileDesk:
             keep_alive=KEEP_ALIVE,
         )
         records = Records(FileStore(folder / "transfers"))
-        self.engine = Engine(Entity.GROUND, self.inbox, records, settings, first=first, limit=LIMIT)
+        self.engine = Engine(
+            Entity.GROUND,
+            self.inbox,
+            records,
+            settings,
+            peers={Entity.NODE: settings},
+            first=first,
+            limit=LIMIT,
+        )
         self.engine.restore(self._source, now)
         states = self.engine.progress()
         self.inbox.sweep([each.id for each in states if not each.sending])

@@ -35,6 +35,9 @@ _SETTINGS = Settings(segment=300, round_trip=0.2)
 _STEP, _LONG = 0.01, 1300.0  # s between inputs; until no transaction is in the way any more
 _ROUNDS = 400
 _MOST_OPEN, _LISTEN = 64, 16
+# Of good files between the inputs: many bits from the numbers of the samples, which are small, so
+# that no damaged sample is taken for a part of one.
+_FAR = 0x5A5A5A5A
 
 
 def sealed_pdu(raw: bytes) -> bytes:
@@ -82,8 +85,7 @@ class Entities:
 
     def __init__(self) -> None:
         self.samples: Sequence[bytes] = _conversation()
-        # Far from the numbers of the samples: those transactions are known as closed.
-        self._node, self._ground, (self._store, _) = _engines(first=1 << 30)
+        self._node, self._ground, (self._store, _) = _engines(first=_FAR)
         self._now = 0.0
         self._files = 1000
         self._taken = 0
@@ -147,6 +149,7 @@ class Fountain:
         self._receiver = FountainReceiver(self._store, Entity.GROUND)
         self._transfer = 1
         self.samples: Sequence[bytes] = self._packets("a.bin", _DATA)
+        self._transfer = _FAR
         self._now = 0.0
 
     def _packets(self, name: str, data: bytes) -> list[bytes]:

@@ -198,6 +198,44 @@ def test_misplaced_pdus_are_counted_and_change_nothing(pdu: Pdu, counter: str) -
     assert store.files == {"file.bin": DATA}
 
 
+SMALL, LARGE = METADATA.header, replace(METADATA.header, large=True)
+OTHER_FLAG: dict[str, tuple[Header, Header]] = {"small": (SMALL, LARGE), "large": (LARGE, SMALL)}
+
+
+@pytest.mark.parametrize(("own", "other"), OTHER_FLAG.values(), ids=OTHER_FLAG.keys())
+@pytest.mark.parametrize("later", [METADATA, FileData(HEADER, 150, DATA[150:]), EOF])
+@pytest.mark.parametrize("known", [True, False], ids=["metadata first", "data first"])
+def test_the_other_large_file_flag_is_refused(
+    own: Header, other: Header, later: Pdu, known: bool
+) -> None:
+    """Numbers that the transaction's own PDUs cannot say must not get into it."""
+    store = MemoryStore()
+    receiver = Receiver(2, store, Settings())
+    if known:
+        receiver.receive(replace(METADATA, header=own).pack(), 0.0)
+    receiver.receive(FileData(own, 0, DATA[:100]).pack(), 0.0)
+    before = receiver.progress()
+    assert receiver.receive(replace(later, header=other).pack(), 0.0) == []
+    assert receiver.counters["refused_large_file"] == 1
+    assert receiver.progress() == before
+    for second in range(100):
+        receiver.tick(0.1 * second)
+    for pdu in (METADATA, WHOLE, EOF):
+        receiver.receive(replace(pdu, header=own).pack(), 10.0)
+    assert store.files == {"file.bin": DATA}
+    assert receiver.receive(replace(EOF, header=other).pack(), 10.0) == []
+    assert receiver.counters["refused_large_file"] == 2
+
+
+def test_data_beyond_4_gib_of_a_small_transaction_do_not_end_the_receiver() -> None:
+    receiver = Receiver(2, MemoryStore(), Settings())
+    receiver.receive(FileData(SMALL, 0, b"abc").pack(), 0.0)
+    receiver.receive(FileData(LARGE, 1 << 40, b"x").pack(), 0.0)
+    for second in range(100):
+        receiver.tick(0.1 * second)
+    assert receiver.counters["refused_large_file"] == 1
+
+
 def test_cancellation_of_an_unknown_transaction_is_acknowledged() -> None:
     receiver = Receiver(2, MemoryStore(), Settings())
     (raw,) = receiver.receive(CANCELLED.pack(), 0.0)

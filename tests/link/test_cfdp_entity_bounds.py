@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from dataclasses import replace
 
 import pytest
@@ -82,6 +83,24 @@ def test_senseless_answers_to_a_sender_are_counted() -> None:
     assert node.counters["ignored"] == 5
 
 
+def test_an_answer_with_the_other_large_file_flag_is_refused() -> None:
+    node = engine()
+    mine = node.put("a", MemoryFile(octets(5_000)), 2)
+    while node.next_pdu(0.0) is not None:
+        pass
+    header = Header(1, 2, mine.number, large=True)
+    before = node.progress()
+    for answer in (
+        Nak(header, 0, 5000, ((0, 5000),)),
+        replace(SUCCESS, header=header),
+        KeepAlive(header, 1 << 40),
+    ):
+        node.receive(answer.pack(), 0.0)
+    assert node.counters["refused_large_file"] == 3
+    assert node.progress() == before
+    assert node.next_pdu(0.0) is None
+
+
 def test_put_refuses_what_cannot_be_sent() -> None:
     node = engine(limit=2)
     for name in ("", "../x", "a/b", "a\0"):
@@ -159,9 +178,31 @@ def test_a_large_file_is_verified_step_by_step() -> None:
     bench.give(2.0, ACK_FINISHED)
 
 
-NUMBERS = st.one_of(st.integers(0, 3_000), st.sampled_from([2**31, 2**32 - 1]))
-HEADERS = st.builds(Header, st.integers(1, 2), st.integers(1, 2), st.integers(1, 3))
+NUMBERS = st.one_of(st.integers(0, 3_000), st.sampled_from([2**31, 2**32 - 1, 2**40, 2**64 - 1]))
+HEADERS = st.one_of(
+    st.builds(Header, st.just(2), st.just(1), st.just(1), large=st.booleans()),
+    st.builds(
+        Header,
+        st.integers(1, 2),
+        st.integers(1, 2),
+        st.integers(1, 2),
+        large=st.booleans(),
+        acknowledged=st.booleans(),
+        entity_width=st.sampled_from([1, 2, 8]),
+    ),
+)
 CODES = st.sampled_from(list(CONDITION))
+
+
+def packs(pdu: Pdu) -> bool:
+    """Whether its numbers fit the width that its flag says."""
+    try:
+        pdu.pack()
+    except struct.error:
+        return False
+    return True
+
+
 CHAOS = st.one_of(
     st.builds(Finished, HEADERS, CODES, st.sampled_from(DeliveryCode), st.sampled_from(FileStatus)),
     st.builds(
@@ -173,10 +214,10 @@ CHAOS = st.one_of(
     st.builds(Eof, HEADERS, CODES, st.integers(0, 1), NUMBERS),
     st.builds(FileData, HEADERS, NUMBERS, st.binary(max_size=80)),
     st.builds(Metadata, HEADERS, st.integers(0, 3000), st.just("s"), st.sampled_from(["a", "b"])),
-)
+).filter(packs)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(CHAOS, st.floats(0, 0.5)), max_size=40), st.booleans())
 def test_any_sequence_of_pdus_keeps_the_invariants(
     steps: list[tuple[Pdu, float]], acknowledged: bool

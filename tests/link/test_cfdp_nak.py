@@ -23,6 +23,7 @@ from flight.link.cfdp.filedata import FileData
 from flight.link.cfdp.finished import Finished
 from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.nak import Nak
+from flight.link.cfdp.patience import LONGEST
 from flight.link.cfdp.pdu import Pdu
 
 
@@ -173,7 +174,7 @@ def test_nak_limit_cancels_only_without_progress() -> None:
 def test_without_limits_naks_never_end() -> None:
     bench = Bench()
     bench.give(0.0, METADATA, segment(0), segment(900))
-    assert all(bench.tick(2.0 * step) for step in range(1, 200))
+    assert all(bench.tick((LONGEST + 2.0) * step) for step in range(1, 200))
     assert bench.store.discarded == 0
 
 

@@ -122,6 +122,7 @@ class Reason(StrEnum):
     CRC = "crc"
     CRC_ABSENT = "crc_absent"
     MODE = "mode"
+    LARGE_FILE = "large_file"
     DIRECTION = "direction"
     DIRECTIVE = "directive"
     SEGMENT_METADATA = "segment_metadata"

@@ -12,7 +12,7 @@ from flight.link.cfdp.filestore import Filestore, Readable
 from flight.link.cfdp.incoming import Incoming
 from flight.link.cfdp.keeper import Keeper
 from flight.link.cfdp.outgoing import Outgoing, Sources
-from flight.link.cfdp.pdu import parse
+from flight.link.cfdp.pdu import Pdu, parse
 from flight.link.cfdp.reception import Reception
 from flight.link.cfdp.records import CLOSED, SEQUENCE, Closed, Inbound, Memory, Outbound, Sequence
 from flight.link.cfdp.records import decode as decode_record
@@ -23,6 +23,8 @@ from flight.link.cfdp.stopwatch import Stopwatch
 
 ANSWERS = 256
 """PDUs to send that wait for the link; the oldest of more is dropped, and repeated later."""
+
+_SENSELESS = {"ignored", "other_entity", "over_limit", "unexpected", "unknown_entity"}
 
 _T = TypeVar("_T")
 
@@ -67,8 +69,11 @@ class Engine:
         self._outgoing = Outgoing(entity, self._keeper, self.counters, self._reports, first, limit)
 
     def configure(self, settings: Settings) -> None:
-        """Use other settings for transactions that begin from now on, `segment` for all."""
+        """Use other settings for transactions that begin from now on, of whatever peer; `segment`
+        for all."""
         self._settings = settings
+        if self._peers is not None:
+            self._peers = dict.fromkeys(self._peers, settings)
         self._outgoing.cut(settings.segment)
 
     def restore(self, sources: Sources, now: float) -> None:
@@ -129,10 +134,12 @@ class Engine:
         time = self._read(now)
         self.counters["pdus"] += 1
         try:
-            pdu = parse(raw, require_crc=False)
+            self._take(parse(raw, require_crc=False), time)
         except CfdpError as error:
-            self._refuse(error.reason)
-            return
+            self.counters[f"refused_{error.reason.value}"] += 1
+
+    def _take(self, pdu: Pdu, time: float) -> None:
+        """Give a PDU to the side that it is for. Raises `CfdpError`."""
         header = pdu.header
         incoming = pdu.direction is Direction.TOWARDS_RECEIVER
         mine, peer = header.source, header.destination
@@ -145,10 +152,9 @@ class Engine:
         else:
             settings = self._settings_of(peer)
             if settings.crc and not header.crc:
-                self._refuse(Reason.CRC_ABSENT)
-            else:
-                side = self._incoming if incoming else self._outgoing
-                self._answer(side.receive(pdu, settings, time))
+                raise CfdpError(Reason.CRC_ABSENT)
+            side = self._incoming if incoming else self._outgoing
+            self._answer(side.receive(pdu, settings, time))
 
     def next_pdu(self, now: float) -> bytes | None:
         """The most urgent PDU to send now: answers, then files by priority. None while frozen."""
@@ -168,6 +174,14 @@ class Engine:
             return self._now
         time = min(self._incoming.next_time(), self._outgoing.next_time())
         return None if time == inf else self._watch.real(time)
+
+    def refused(self) -> dict[str, int]:
+        """Bad input by counter: malformed PDUs, and those that no genuine peer sends here."""
+        return {
+            name: count
+            for name, count in self.counters.items()
+            if name in _SENSELESS or name.startswith("refused_")
+        }
 
     def suspend(self, transaction: TransactionId, now: float) -> bool:
         """Suspend.request: timers stop, only answers leave. False if unknown or ended."""
@@ -197,6 +211,7 @@ class Engine:
     def thaw(self, now: float) -> None:
         """Acquisition of signal: timers go on with the time that was left."""
         self._watch.go(now)
+        self._incoming.renew()
 
     def ended(self) -> list[Ended]:
         """Transactions that ended since the last call, both directions.
@@ -224,9 +239,6 @@ class Engine:
 
     def _settings_of(self, peer: int) -> Settings:
         return self._settings if self._peers is None else self._peers.get(peer, self._settings)
-
-    def _refuse(self, reason: Reason) -> None:
-        self.counters[f"refused_{reason.value}"] += 1
 
     def _answer(self, pdus: list[bytes]) -> None:
         for pdu in pdus:

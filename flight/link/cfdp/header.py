@@ -53,6 +53,12 @@ class Header:
         """Octets of the packed header."""
         return _FIXED + 2 * self.entity_width + self.sequence_width
 
+    def agree(self, other: Header) -> None:
+        """Refuse a PDU of the same transaction whose large file flag is `other`'s: its numbers may
+        not fit this one's PDUs (5.1, table 5-1). Raises `CfdpError`."""
+        if other.large is not self.large:
+            raise CfdpError(Reason.LARGE_FILE)
+
     def packer(self, kind: PduType, direction: Direction) -> Callable[[bytes], bytes]:
         """Function that makes PDUs of data fields, CRC appended when the CRC flag is on (4.1.3.2).
 

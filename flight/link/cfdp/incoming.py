@@ -73,7 +73,7 @@ class Incoming:
         return self._open.get(transaction)
 
     def receive(self, pdu: Pdu, settings: Settings, now: float) -> list[bytes]:
-        """Take one PDU and return the PDUs to send back."""
+        """Take one PDU and return the PDUs to send back. Raises `CfdpError`."""
         self._now = now
         header = pdu.header
         key = TransactionId(header.source, header.transaction)
@@ -84,9 +84,11 @@ class Incoming:
             reception = self._admit(key, pdu, settings, now)
             if reception is None:
                 return self._answer_unknown(pdu, settings)
-        elif header.acknowledged is not reception.header.acknowledged:
-            self._counters["unexpected"] += 1
-            return []
+        else:
+            reception.header.agree(header)
+            if header.acknowledged is not reception.header.acknowledged:
+                self._counters["unexpected"] += 1
+                return []
         return self._run(reception, reception.receive(pdu, now), now)
 
     def tick(self, now: float) -> list[bytes]:
@@ -106,6 +108,12 @@ class Incoming:
     def next_time(self) -> float:
         """When `tick` must be called next."""
         return min((_wake(reception) for reception in self._open.values()), default=inf)
+
+    def renew(self) -> None:
+        """The peers are in view again: whoever was silent is asked at once."""
+        for reception in self._open.values():
+            reception.patience.renew()
+        self._wake = -inf
 
     def touch(self, reception: Reception, now: float) -> None:
         """The owner changed the state of a reception."""
@@ -210,6 +218,7 @@ class Incoming:
     def _answer_closed(self, pdu: Pdu, finished: bytes) -> list[bytes]:
         """A late EOF is acknowledged, with the outcome in case the sender missed it."""
         header = parse(finished, require_crc=False).header
+        header.agree(pdu.header)
         if not isinstance(pdu, Eof) or not header.acknowledged:
             self._counters["late"] += 1
             return []

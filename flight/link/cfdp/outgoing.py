@@ -109,10 +109,11 @@ class Outgoing:
         return record.id
 
     def receive(self, pdu: Pdu, settings: Settings, now: float) -> list[bytes]:
-        """Take an answer of a receiver and return what it needs to hear."""
+        """Take an answer of a receiver and return what it needs to hear. Raises `CfdpError`."""
         transmission = self._open.get(TransactionId(pdu.header.source, pdu.header.transaction))
         if transmission is None:
             return self._answer_unknown(pdu)
+        transmission.sender.header.agree(pdu.header)
         ignored = transmission.sender.ignored
         transmission.sender.receive(pdu, now)
         self._counters["ignored"] += transmission.sender.ignored - ignored

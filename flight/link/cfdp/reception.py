@@ -20,6 +20,7 @@ from flight.link.cfdp.metadata import Metadata
 from flight.link.cfdp.missing import Missing
 from flight.link.cfdp.nak import Nak, pack_request
 from flight.link.cfdp.outcome import Outcome
+from flight.link.cfdp.patience import Patience
 from flight.link.cfdp.pdu import Pdu
 from flight.link.cfdp.prompt import Prompt
 from flight.link.cfdp.reports import TransactionId
@@ -59,13 +60,12 @@ class Reception:
         self._missing = Missing(self.header, settings)
         if header.acknowledged:
             self._missing.lost_metadata(now)
+        self.patience = Patience(settings.round_trip)
         self._watch = Stopwatch()
         self._inactive_at = now + settings.inactivity
-        self._keep_alive_at = inf
-        if settings.keep_alive and header.acknowledged:
-            self._keep_alive_at = now + settings.keep_alive
-        self._check_at = inf
-        self._checks = 0
+        keeps = settings.keep_alive and header.acknowledged
+        self._keep_alive_at = now + settings.keep_alive if keeps else inf
+        self._check_at, self._checks = inf, 0
 
     @property
     def finished(self) -> Finished | None:
@@ -85,6 +85,7 @@ class Reception:
     def resume(self, now: float) -> None:
         """Resume.request; a fault that suspended the transaction is given another chance."""
         self._watch.go(now)
+        self.patience.renew()
         self._missing.rounds = self._checks = 0
         self.outcome.renew()
         self._inactive_at = self._watch.read(now) + self.settings.inactivity
@@ -104,6 +105,7 @@ class Reception:
         """Take one PDU of this transaction and return the PDUs to answer."""
         self.heard = now
         now = self._watch.read(now)
+        self.patience.renew()
         self._inactive_at = now + self.settings.inactivity
         answers = self._answers(pdu)
         if self.finished is None:
@@ -136,11 +138,11 @@ class Reception:
             return self.heard
         if self._watch.stopped:
             return inf
-        if self.finished is not None:
-            waits = self.outcome.due
-        else:
-            waits = min(self._missing.next_time(), self._keep_alive_at, self._check_at)
-        return max(self.heard, self._watch.real(min(waits, self._inactive_at)))
+        waits = self.outcome.due
+        if self.finished is None:
+            waits = min(self._missing.next_time(), self._keep_alive_at)
+        waits = max(waits, self.patience.until)
+        return max(self.heard, self._watch.real(min(waits, self._check_at, self._inactive_at)))
 
     def restored(self, now: float) -> None:
         """Ask for what is missing, after the intake was put back."""
@@ -271,12 +273,19 @@ class Reception:
 
     def _conclude(self, condition: ConditionCode) -> None:
         self._counters[f"finished_{condition.name.lower()}"] += 1
+        self.patience.renew()
         self.changed = True
 
     def _outgoing(self, now: float) -> list[bytes]:
         """The Finished, Keep Alive and NAK PDUs that are due."""
-        if self._watch.stopped:
+        if self._watch.stopped or now < self.patience.until:
             return []
+        pdus = self._due(now)
+        if pdus:
+            self.patience.spoke(now)
+        return pdus
+
+    def _due(self, now: float) -> list[bytes]:
         if self.finished is not None:
             metadata = self.intake.metadata
             return self.outcome.take(now, metadata is not None and metadata.closure_requested)

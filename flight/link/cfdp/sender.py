@@ -75,16 +75,16 @@ class Sender:
         self._settings = settings
         widths = settings.entity_width, settings.sequence_width
         large = data.size > _SMALL
-        self._header = Header(
+        self.header = Header(
             source, destination, transaction, large, settings.crc, acknowledged, *widths
         )
         self._closes = acknowledged or settings.closure
         options = (digest_option(digest),) if digest else ()
         closure = settings.closure and not acknowledged
         self._metadata = Metadata(
-            self._header, data.size, name, name, settings.checksum, closure, options
+            self.header, data.size, name, name, settings.checksum, closure, options
         ).pack()
-        self._pack_data = self._header.packer(PduType.FILE_DATA, Direction.TOWARDS_RECEIVER)
+        self._pack_data = self.header.packer(PduType.FILE_DATA, Direction.TOWARDS_RECEIVER)
         self._metadata_due = done == 0
         self._metadata_in_flight_until = -inf
         self._opened = done > 0
@@ -128,7 +128,7 @@ class Sender:
 
     def prompt(self, keep_alive: bool) -> None:
         """Prompt.request: ask for a Keep Alive or a NAK with the next PDU."""
-        self._prompt = Prompt(self._header, keep_alive).pack()
+        self._prompt = Prompt(self.header, keep_alive).pack()
 
     def next_pdu(self, now: float) -> bytes | None:
         """The most urgent PDU, or nothing before `next_time`.
@@ -204,7 +204,7 @@ class Sender:
         except OSError:
             self.cancel(ConditionCode.FILESTORE_REJECTION)
             return None
-        return self._pack_data(self._header.fss.pack(start) + data)
+        return self._pack_data(self.header.fss.pack(start) + data)
 
     def _next_eof(self, now: float) -> bytes | None:
         """The EOF when it is due: first, unacknowledged, or after inactivity."""
@@ -220,7 +220,7 @@ class Sender:
         pdu = eof.take(now)
         if pdu is not None and eof.acknowledged:
             eof.acknowledge(now + self._settings.inactivity)
-        if self._header.acknowledged:
+        if self.header.acknowledged:
             return pdu
         # Class 1: one EOF, then the end or the wait for closure (4.6.3).
         self.finished = not self._closes or self.condition is not ConditionCode.NO_ERROR
@@ -251,11 +251,11 @@ class Sender:
         if self.condition is not ConditionCode.NO_ERROR:
             checksum = self._source.partial_checksum()
         cancelled = self.condition is not ConditionCode.NO_ERROR
-        location = self._header.source if cancelled else None
-        return Eof(self._header, self.condition, checksum, self.sent, location).pack()
+        location = self.header.source if cancelled else None
+        return Eof(self.header, self.condition, checksum, self.sent, location).pack()
 
     def _concerns(self, pdu: Pdu) -> bool:
-        theirs, mine = pdu.header, self._header
+        theirs, mine = pdu.header, self.header
         same = (theirs.source, theirs.transaction) == (mine.source, mine.transaction)
         return same and theirs.destination == mine.destination
 
@@ -272,9 +272,9 @@ class Sender:
         if pdu.condition is ConditionCode.NO_ERROR and not self._eof.started:
             self.ignored += 1
             return
-        if self._header.acknowledged:
+        if self.header.acknowledged:
             self._answer = Ack(
-                self._header, Directive.FINISHED, pdu.condition, TransactionStatus.TERMINATED
+                self.header, Directive.FINISHED, pdu.condition, TransactionStatus.TERMINATED
             ).pack()
         if not self.finished:
             self.delivery, self.status = pdu.delivery, pdu.status
