@@ -99,3 +99,8 @@ class GroundLost(Event, frozen=True):
     """The node takes itself to be out of view: no file data leave and no timer runs."""
 
     silence: Annotated[float, f64("s", "Since the last good frame")]
+
+
+@event(92, Severity.ACTIVITY, "no fountain here (extra fec is missing), files go by CFDP")
+class FountainMissing(Event, frozen=True):
+    """The link is to use the fountain, but its library is not installed."""

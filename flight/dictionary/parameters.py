@@ -84,6 +84,10 @@ class LinkParameters(ParameterSet, frozen=True):
     round_trip: Annotated[float, f64("s", "Expected round trip, for timers", lo=0.001, hi=5000)] = (
         0.2
     )
+    fountain_loss: Annotated[
+        float,
+        f64("", "Frame loss that a fountain of files down covers, 0: CFDP", lo=0, hi=0.9),
+    ] = 0.0
     contact_timeout: Annotated[
         float, f64("s", "Out of view after this silence of the ground, 0 is never", lo=0, hi=86400)
     ] = 0.0

@@ -11,6 +11,7 @@ class Apid(IntEnum):
 
     NODE = 100
     FILES = 300
+    FOUNTAIN = 301
 
 
 @unique

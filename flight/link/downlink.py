@@ -21,8 +21,8 @@ class Downlink:
     """Reports on telecommands first, then files, then idle frames that carry the CLCW.
 
     Housekeeping and events take at most every second frame from files: neither waits for the end
-    of the other, however slow the link. ``files(now)`` gives the next PDU of files, None when
-    there is none now.
+    of the other, however slow the link. ``files(now)`` gives the next packet data of files and
+    their APID, None when there are none now.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Downlink:
         frame_size: int,
         rate: float,
         idle_period: float,
-        files: Callable[[float], bytes | None],
+        files: Callable[[float], tuple[Apid, bytes] | None],
         security: LinkEnd | None = None,
     ) -> None:
         self.sent = 0
@@ -86,10 +86,11 @@ class Downlink:
     def _feed(self, now: float) -> bool:
         """Top the file channel up to one frame; True when there is anything to send."""
         while self._framer.pending(VirtualChannel.FILES) < self._framer.space:
-            pdu = self._files(now)
-            if pdu is None:
+            found = self._files(now)
+            if found is None:
                 break
-            packet = SpacePacket(Apid.FILES, False, self._count(Apid.FILES), pdu, secondary=False)
+            apid, data = found
+            packet = SpacePacket(apid, False, self._count(apid), data, secondary=False)
             self._framer.add(VirtualChannel.FILES, packet.pack())
         return self._framer.has_data
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from flight.dictionary.commands import FileDelivered, Reply
 from flight.dictionary.enums import Reason
 from flight.dictionary.events import DownlinkConfirmed, DownlinkEnded, DownlinkStarted
-from flight.dictionary.files import FileTransfer, GroundHeard, GroundLost, Offer
+from flight.dictionary.files import FileTransfer, FountainMissing, GroundHeard, GroundLost, Offer
 from flight.dictionary.parameters import LinkParameters
 from flight.dictionary.telemetry import DownlinkQueue
 from flight.dictionary.uploads import FileUplinked, UplinkRefused
 from flight.link.cfdp import Ended, Engine, Readable, Settings, State, StoredFile, TransactionId
 from flight.link.cfdp.codes import ChecksumType, ConditionCode
-from flight.link.channels import Entity
+from flight.link.channels import Apid, Entity
+from flight.link.fountain.codec import LARGEST
+from flight.link.fountain.downlink import FountainDownlink, Gone
 from flight.link.staging import FOLDER as UPLINKED
 from flight.link.staging import Limits, Staging
 from flight.link.storedfiles import FileSource, Records
@@ -54,18 +56,21 @@ class NodeFiles:
         self._hashing: dict[str, Readable] = {}  # what is read through before it is sent
         self._confirming: set[str] = set()  # paths that the ground has; storage is being told
         self._look_at = 0.0
+        self._dry = False  # the extra [fec] is known to be missing
         now = self._heard = context.clock.now()
         self._in_view = True
+        chosen = settings(parameters, self._crc, self._space)
         self.engine = Engine(
             Entity.NODE,
             self._staging,
             Records(context.store),
-            chosen := settings(parameters, self._crc, self._space),
+            chosen,
             peers={Entity.GROUND: chosen},
             # For the case that the records are lost: the ground must not know these numbers.
             first=context.clock.utc_ns() // 1_000_000 % (1 << 31) + 1,
             limit=LIMIT,
         )
+        self._fountain = FountainDownlink(context.clock.utc_ns() // 1_000_000)
         self.engine.restore(self._source, now)
         self._staging.sweep([each.id for each in self.engine.progress() if not each.sending])
 
@@ -77,6 +82,8 @@ class NodeFiles:
         self._retry = {path: kept for path, kept in self._retry.items() if path in self._offers}
         self._hashing = {path: each for path, each in self._hashing.items() if path in self._offers}
         now = self._context.clock.now()
+        for origin in queue.withdrawn:
+            self._fountain.withdraw(origin)
         for state in self._sending():
             if state.origin in queue.withdrawn:
                 self.engine.cancel(state.id, now)
@@ -90,9 +97,17 @@ class NodeFiles:
     def _configure(self) -> None:
         self.engine.configure(settings(self._parameters(), self._crc, self._space))
 
-    def next_pdu(self, now: float) -> bytes | None:
-        """What is to go down next."""
-        return self.engine.next_pdu(now)
+    def next_packet(self, now: float) -> tuple[Apid, bytes] | None:
+        """What is to go down next, and under which APID."""
+        if (pdu := self.engine.next_pdu(now)) is not None:
+            return Apid.FILES, pdu
+        if self._in_view and (packet := self._fountain.next_packet(now)) is not None:
+            return Apid.FOUNTAIN, packet
+        return None
+
+    def reported(self, report: bytes, now: float) -> None:
+        """The ground's word on a file that goes through the fountain."""
+        self._fountain.receive(report, self._parameters().round_trip, now)
 
     def heard(self, now: float) -> None:
         """A good frame came up."""
@@ -121,8 +136,12 @@ class NodeFiles:
         """Begin what is offered, act on what has ended; call it often."""
         self._watch(now)
         # Not before storage knows of the last ones: a restart would repeat their reports.
-        for ended in () if self._confirming else self.engine.ended():
-            (self._sent if ended.sending else self._received)(ended, now)
+        if not self._confirming:
+            for ended in self.engine.ended():
+                (self._sent if ended.sending else self._received)(ended, now)
+            self._fountain.work(self._parameters().round_trip, now)
+            for gone in self._fountain.ended():
+                self._gone(gone, now)
         for refusal in self._staging.refusals:
             self._context.event(UplinkRefused(refusal.name[:64], refusal.reason, refusal.detail))
         self._staging.refusals.clear()
@@ -133,6 +152,7 @@ class NodeFiles:
     def _begin(self, now: float) -> None:
         """Have the most urgent of what is offered under way, passing over what is held."""
         held = {state.origin: state.suspended for state in self._sending()}
+        held |= dict.fromkeys((each.origin for each in self._fountain.progress()), False)
         places = ACTIVE
         for path, offer in self._offers.items():
             if places == 0:
@@ -152,11 +172,29 @@ class NodeFiles:
             if isinstance(source, FileSource) and not source.step():
                 self._hashing[path] = source
                 return True
-            self.engine.put(offer.name, source, Entity.GROUND, origin=path, priority=offer.priority)
+            if not self._pour(path, offer, source, now):
+                self.engine.put(
+                    offer.name, source, Entity.GROUND, origin=path, priority=offer.priority
+                )
         except (OSError, ValueError):
             self._later(path, now)
             return False
         self._context.event(DownlinkStarted(offer.name, source.size))
+        return True
+
+    def _pour(self, path: str, offer: Offer, source: Readable, now: float) -> bool:
+        """Begin a file through the fountain; False when it is to go, or can only go, by CFDP."""
+        loss = self._parameters().fountain_loss
+        if not loss or not 0 < source.size <= LARGEST:
+            return False
+        data = source.read(0, source.size)
+        try:
+            self._fountain.put(offer.name, data, path, offer.priority, self._space, loss, now)
+        except ImportError:
+            if not self._dry:
+                self._dry = True
+                self._context.event(FountainMissing())
+            return False
         return True
 
     def _later(self, path: str, now: float) -> None:
@@ -173,11 +211,20 @@ class NodeFiles:
             return None
         return None if data is None else StoredFile(data)
 
+    def _gone(self, gone: Gone, now: float) -> None:
+        if gone.delivered:
+            self._delivered(gone.name, gone.origin)
+        else:
+            self._later(gone.origin, now)
+
+    def _delivered(self, name: str, path: str) -> None:
+        self._offers.pop(path, None)  # until storage offers it anew
+        self._confirming.add(path)
+        self._confirm(name, path)
+
     def _sent(self, ended: Ended, now: float) -> None:
         if ended.delivered:
-            self._offers.pop(ended.origin, None)  # until storage offers it anew
-            self._confirming.add(ended.origin)
-            self._confirm(ended.name, ended.origin)
+            self._delivered(ended.name, ended.origin)
         else:
             self._later(ended.origin, now)
             self._context.event(DownlinkEnded(ended.name, ended.condition))
@@ -232,4 +279,16 @@ class NodeFiles:
                 state.id.number % (1 << 32),
             )
             for state in self.engine.progress()
+        ] + [
+            FileTransfer(
+                each.name[:64],
+                True,
+                each.size,
+                each.done,
+                each.resent,
+                min(max(each.priority, 0), 9),
+                False,
+                each.transfer,
+            )
+            for each in self._fountain.progress()
         ]

@@ -30,7 +30,7 @@ from flight.link.coding.ends import Coding, NodeCoding
 from flight.link.downlink import Downlink
 from flight.link.files import NodeFiles
 from flight.link.security import NodeSecurity
-from flight.link.uplink import FilePdu, Uplink
+from flight.link.uplink import FilePdu, FountainReport, Uplink
 from flight.runtime.service import Context, Port, Service, handles, subscribes
 
 TICK = 0.01  # s between looks at the transmitter
@@ -73,7 +73,7 @@ class Link(Service):
             parameters.frame_size,
             parameters.downlink_rate,
             parameters.idle_period,
-            lambda now: self._files.next_pdu(now),
+            lambda now: self._files.next_packet(now),
             self._security.end,
         )
         self._files = NodeFiles(context, self._downlink.space)
@@ -106,6 +106,8 @@ class Link(Service):
             self._files.heard(now)
         if isinstance(packet, FilePdu):
             self._files.engine.receive(packet.data, now)
+        elif isinstance(packet, FountainReport):
+            self._files.reported(packet.data, now)
         elif packet is not None:
             if packet.service == services.TEST and len(self._pings) < MOST_PINGS:
                 self._pings.add(packet.request_id)

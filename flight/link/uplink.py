@@ -25,6 +25,16 @@ class FilePdu:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FountainReport:
+    """What the ground has, or lacks, of a file that goes down through the fountain."""
+
+    data: bytes
+
+
+Packet = Telecommand | FilePdu | FountainReport
+
+
 class Uplink:
     """Framing, security, FARM-1 and packet checks. Commands come on VC0, files on VC1.
 
@@ -52,7 +62,7 @@ class Uplink:
         if self._room():
             self.farm.release()
 
-    def feed(self, datagram: bytes) -> Telecommand | FilePdu | None:
+    def feed(self, datagram: bytes) -> Packet | None:
         """Take one datagram. Never raises; what is refused is in ``counters``."""
         try:
             frame = TcFrame.unpack(datagram, self._spacecraft, self._security, CHANNELS)
@@ -61,7 +71,7 @@ class Uplink:
             self.counters[error.reason] += 1
             return None
 
-    def _accept(self, frame: TcFrame) -> Telecommand | FilePdu | None:
+    def _accept(self, frame: TcFrame) -> Packet | None:
         if frame.channel == VirtualChannel.FILES and frame.bypass and not frame.control:
             self.counters["good"] += 1
             return self._packet(frame)
@@ -79,7 +89,7 @@ class Uplink:
             self.counters["sequence"] += 1
         return self._packet(frame) if verdict is Verdict.ACCEPTED else None
 
-    def _packet(self, frame: TcFrame) -> Telecommand | FilePdu | None:
+    def _packet(self, frame: TcFrame) -> Packet | None:
         """The packet of a good frame; one that does not parse is counted. None for an idle one,
         with which a ground that has nothing to say shows that it is there."""
         try:
@@ -89,7 +99,7 @@ class Uplink:
             return None
 
 
-def _parse(frame: TcFrame) -> Telecommand | FilePdu | None:
+def _parse(frame: TcFrame) -> Packet | None:
     packet = SpacePacket.unpack(frame.data)
     if not packet.telecommand:
         raise LinkError(Fault.TYPE, "telemetry packet on the uplink")
@@ -97,6 +107,8 @@ def _parse(frame: TcFrame) -> Telecommand | FilePdu | None:
         return None
     if frame.channel == VirtualChannel.FILES and packet.apid == Apid.FILES:
         return FilePdu(packet.data)
+    if frame.channel == VirtualChannel.FILES and packet.apid == Apid.FOUNTAIN:
+        return FountainReport(packet.data)
     if frame.channel == VirtualChannel.COMMANDS and packet.apid == Apid.NODE:
         return Telecommand.unpack(frame.data)
     raise LinkError(Fault.TYPE, f"APID {packet.apid} on virtual channel {frame.channel}")

@@ -22,6 +22,7 @@ from ground.keys.holder import KeyHolder
 from ground.station.adaptation import Adaptation
 from ground.station.archive import RELEASE, Archive
 from ground.station.filedesk import FileDesk
+from ground.station.fountain import FountainDesk
 from ground.station.happenings import FileUplink
 from ground.station.jsonform import KIND
 from ground.station.lock import DirectoryLock
@@ -65,7 +66,12 @@ class Station:
         self._keys = keys
         end = None if keys is None else keys.end
         self._session = LinkSession(
-            settings, self._files.engine, self._archive.take_sequence, end, coding
+            settings,
+            self._files.engine,
+            self._archive.take_sequence,
+            end,
+            coding,
+            FountainDesk(self._files.inbox),
         )
         self._recorder = Recorder(self._archive, self._files.inbox)
         self._audit = AuditLog(folder / "audit")

@@ -22,6 +22,7 @@ from flight.link.tm import TmDeframer
 from ground.station.commandlink import CommandLink
 from ground.station.downlink import Reports
 from ground.station.filewatch import FileWatch
+from ground.station.fountain import FountainDesk
 from ground.station.happenings import Happening, LinkChanged
 from ground.station.settings import ATTEMPTS, SILENCE, StationSettings
 from ground.station.uplink import Uplink
@@ -52,6 +53,7 @@ class LinkSession:
         sequence: Callable[[], int],
         security: LinkEnd | None = None,
         coding: Coding = PLAIN,
+        fountain: FountainDesk | None = None,
     ) -> None:
         """Raises ValueError for a coding that the frames do not fit."""
         self.counters: Counter[str] = Counter()
@@ -71,6 +73,7 @@ class LinkSession:
             window=settings.window,
         )
         self._files, self.watch = files, FileWatch(files)
+        self._fountain = fountain
         self._uplink = Uplink(settings.uplink_rate, self._file_frame, security)
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._bypassing: deque[tuple[int, bytes]] = deque(maxlen=QUEUE)
@@ -171,6 +174,8 @@ class LinkSession:
                 self._reports.take(raw)
             elif packet.apid == Apid.FILES and not packet.telecommand:
                 self._files.receive(packet.data, now)
+            elif packet.apid == Apid.FOUNTAIN and self._fountain is not None:
+                self._fountain.take(packet.data, now)
             else:
                 self.counters["packets_other"] += 1
         except LinkError:
@@ -184,6 +189,8 @@ class LinkSession:
         if self.link_up and now - self._heard > SILENCE:
             self._link(False, now)
         self._happenings += self.watch.changed(now)
+        if self._fountain is not None:
+            self._happenings += self._fountain.changed(now)
         self._bypass()
         if self.link_up:
             self._in_sequence(now)
@@ -242,6 +249,7 @@ class LinkSession:
             "packets": dict(self.counters),
             "coding": dict(self._coding.counters),
             "files": dict(self._files.counters),
+            "fountain": dict(self._fountain.counters) if self._fountain else {},
             "uplink": {
                 "frames": self._uplink.sent,
                 "commands_retransmitted": frames.retransmitted,
@@ -267,6 +275,8 @@ class LinkSession:
             return None
         apid: int = Apid.FILES
         pdu = self._files.next_pdu(now)
+        if pdu is None and self._fountain is not None:
+            apid, pdu = Apid.FOUNTAIN, self._fountain.next_report()
         if pdu is None:
             if now - self._spoke < HAIL:
                 return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skyfield import api
 
 from ground.emulator.budget import bit_error_rate
 from ground.emulator.channel import Channel
@@ -96,7 +97,6 @@ def test_what_cannot_be_changed_is_refused() -> None:
 
 
 def test_light_time_is_that_of_an_independent_implementation() -> None:
-    api = pytest.importorskip("skyfield.api", reason="skyfield is not installed")
     scale = api.load.timescale(builtin=True)
     _, first, second = PASSES.with_suffix(".tle").read_text().splitlines()
     satellite = api.EarthSatellite(first, second, "test", scale)

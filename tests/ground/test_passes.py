@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skyfield import api
 
 from ground.__main__ import main
 from ground.linkfile import LinkFileError, load_link
@@ -22,7 +23,6 @@ DELFT = Site(52.0, 4.36, 20.0)
 
 
 def test_an_independent_implementation_sees_the_same_passes() -> None:
-    api = pytest.importorskip("skyfield.api", reason="skyfield is not installed")
     scale = api.load.timescale(builtin=True)
     satellite = api.EarthSatellite(FIRST, SECOND, "test", scale)
     place = api.wgs84.latlon(DELFT.latitude, DELFT.longitude, DELFT.height)

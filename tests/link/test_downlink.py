@@ -8,7 +8,7 @@ import random
 import pytest
 
 from flight.link.cfdp import Sender, Settings, StoredFile
-from flight.link.channels import Entity, VirtualChannel
+from flight.link.channels import Apid, Entity, VirtualChannel
 from flight.link.clcw import Clcw
 from flight.link.downlink import BURST, HOLD, Downlink
 from flight.link.tm import TmDeframer
@@ -25,7 +25,12 @@ def with_file(octets: int, rate: float = RATE, segment: int = 592) -> Downlink:
     source = StoredFile(random.Random(1).randbytes(octets))
     settings = Settings(segment=segment)
     sender = Sender(Entity.NODE, Entity.GROUND, 1, "file", source, settings)
-    return Downlink(SPACECRAFT, SIZE, rate, IDLE, sender.next_pdu)
+
+    def files(now: float) -> tuple[Apid, bytes] | None:
+        pdu = sender.next_pdu(now)
+        return None if pdu is None else (Apid.FILES, pdu)
+
+    return Downlink(SPACECRAFT, SIZE, rate, IDLE, files)
 
 
 def test_the_rate_is_never_exceeded_beyond_one_burst() -> None:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 raptorq = pytest.importorskip("raptorq", reason="the extra [fec] is not installed")
 
 from flight.link.errors import LinkError  # noqa: E402
-from flight.link.fountain.codec import MANIFEST_EVERY, Manifest, report, to_send  # noqa: E402
+from flight.link.fountain.codec import (  # noqa: E402
+    MANIFEST_EVERY,
+    Manifest,
+    report,
+    source_blocks,
+    to_send,
+)
 from flight.link.fountain.receiver import FountainReceiver  # noqa: E402
 from flight.link.fountain.sender import FountainSender  # noqa: E402
 
@@ -104,7 +110,7 @@ def test_many_blocks_are_extended_without_repeats() -> None:
     assert len(more) >= 500
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_octets_hurt_the_receiver(data: st.DataObject) -> None:
     sender, store = FountainSender(3, "f", content(3_000), 64, 0.5), Memory()
@@ -164,10 +170,58 @@ def test_a_manifest_of_nonsense_is_refused() -> None:
         Manifest(1, "f", 1 << 40, 64, 1, bytes(32)),
         Manifest(1, "f", 100, 63, 1, bytes(32)),
         Manifest(1, "f", 100, 64, 0, bytes(32)),
+        Manifest(1, "f", 100, 64, 2, bytes(32)),
+        Manifest(1, "f", 500_000, 8, 1, bytes(32)),
+        Manifest(1, "f", 500_000, 8, 255, bytes(32)),
     ):
         with pytest.raises(LinkError):
             Manifest.unpack(bad.pack())
     assert MANIFEST_EVERY > 1
+
+
+@pytest.mark.parametrize(
+    ("size", "symbol"),
+    [(1, 8), (1, 65528), (60_000, 8), (451_224, 8), (451_232, 8), (500_000, 8), (1 << 20, 8)],
+)
+def test_the_partition_is_that_of_the_library(size: int, symbol: int) -> None:
+    encoder = raptorq.Encoder.with_defaults(bytes(size), symbol)
+    blocks = 1 + max(packet[0] for packet in encoder.get_encoded_packets(0))
+    assert Manifest(1, "f", size, symbol, blocks, bytes(32)).blocks == source_blocks(size, symbol)
+
+
+def test_a_manifest_that_claims_blocks_that_there_are_not_ends_in_no_panic(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The library prints its panics, and one of them ends the transfer of a genuine sender."""
+    sender, store = FountainSender(3, "f", content(3_000), 64, 0.5), Memory()
+    receiver = FountainReceiver(store, 2)  # type: ignore[arg-type]
+    good = packets(sender)
+    receiver.receive(Manifest(3, "f", 3_000, 64, 9, bytes(32)).pack(), 0.0)
+    for number, packet in enumerate(good):
+        if packet[0] == 1:
+            receiver.receive(packet[:5] + bytes((1 + number % 8,)) + packet[6:], 0.0)
+            receiver.receive(packet[:5] + b"\0\xff\xff\xff" + packet[9:], 0.0)
+    assert receiver.counters["bad"] >= 1
+    for packet in packets(FountainSender(4, "g", content(3_000), 64, 0.5)):
+        receiver.receive(packet, 0.0)
+    assert store.files == {"g": content(3_000)}
+    assert "panicked" not in capfd.readouterr().err
+
+
+def resident() -> int:
+    """Octets of memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def test_nothing_is_allocated_because_a_manifest_says_so() -> None:
+    claim = Manifest(3, "f", 64 << 20, 8, source_blocks(64 << 20, 8), bytes(32))
+    receiver, before = FountainReceiver(Memory(), 2), resident()  # type: ignore[arg-type]
+    receiver.receive(claim.pack(), 0.0)
+    receiver.receive(b"\1\0\0\0\3" + bytes(12), 0.0)
+    assert resident() - before < 8 << 20
+    decoder = raptorq.Decoder.with_defaults(claim.size, claim.symbol)
+    assert resident() - before > 64 << 20, "the damage"
+    del decoder
 
 
 def test_the_store_is_where_files_go(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from flight.link.errors import Fault, LinkError
 
 MANIFEST_EVERY = 32
 LARGEST = 64 << 20  # octets; the symbols of a file are held in memory
+MOST_SYMBOLS = 56403  # source symbols of a block (RFC 6330, 5.1.2)
+SYMBOL_UNIT = 8  # octets; symbols are a multiple of it, and fewer may fill their packet
 SPARE = 2  # symbols beyond K with which decoding fails once in a million (RFC 6330, 1)
 SIGMAS = 3.0
 
@@ -37,6 +39,15 @@ def to_send(source: int, loss: float) -> int:
     while number * (1 - loss) - SIGMAS * math.sqrt(number * loss * (1 - loss)) < wanted:
         number += max(1, number // 512)
     return number
+
+
+def source_blocks(size: int, symbol: int) -> int:
+    """Blocks into which a file is cut, of symbols of a multiple of 8 octets (RFC 6330, 4.3).
+
+    So it is with the memory that the library allows a decoder, 10 MiB: with sub-symbols of 8
+    octets even the largest block fits.
+    """
+    return -(-size // (symbol * MOST_SYMBOLS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +79,12 @@ class Manifest:
             raise LinkError(Fault.LENGTH, f"manifest of {len(raw)} octets")
         size, symbol, blocks, digest = _BODY.unpack_from(raw, HEAD.size)
         try:
-            name = raw[HEAD.size + _BODY.size :].decode()
+            name = raw[HEAD.size + _BODY.size :].rstrip(b"\0").decode()
         except UnicodeDecodeError as error:
             raise LinkError(Fault.TYPE, "name of a file") from error
-        if not 0 < size <= LARGEST or symbol % 8 or not symbol >= 8 or not blocks:
+        if not 0 < size <= LARGEST or symbol % 8 or not symbol >= 8:
+            raise LinkError(Fault.TYPE, f"{size} octets in symbols of {symbol}")
+        if blocks != source_blocks(size, symbol):
             raise LinkError(Fault.TYPE, f"{size} octets in symbols of {symbol}, {blocks} blocks")
         return cls(transfer, name, size, symbol, blocks, digest)
 

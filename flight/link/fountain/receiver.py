@@ -15,6 +15,7 @@ from flight.link.fountain.codec import (
     ID_SIZE,
     MANIFEST_EVERY,
     SPARE,
+    SYMBOL_UNIT,
     Kind,
     Manifest,
     parse,
@@ -27,13 +28,15 @@ EARLY = 4 * MANIFEST_EVERY  # symbols kept of a transfer whose manifest is still
 
 
 class _Object:
-    """One file that comes in."""
+    """One file that comes in. ``held`` are symbols that no decoder has seen: there is none, for it
+    takes memory for the whole, before as many are there as the manifest claims."""
 
     def __init__(self, now: float) -> None:
         self.manifest: Manifest | None = None
         self.heard = now
+        self.told = False  # the sender, since it was heard
         self.ids: set[bytes] = set()
-        self.early: list[bytes] = []
+        self.held: list[bytes] = []
         self.decoder: Any = None
 
 
@@ -46,18 +49,21 @@ class FountainReceiver:
         import raptorq
 
         self.counters: Counter[str] = Counter()
-        self.delivered: list[str] = []  # names; the owner takes them out
+        self.delivered: list[tuple[str, int]] = []  # name, size; the owner takes them out
         self._raptorq = raptorq
         self._filestore, self._source = filestore, source
         self._open: OrderedDict[int, _Object] = OrderedDict()
-        self._closed: OrderedDict[int, None] = OrderedDict()
+        self._closed: OrderedDict[int, bool] = OrderedDict()  # whether the sender was told
 
     def receive(self, raw: bytes, now: float) -> None:
         """Take one packet. Never raises; what is refused is counted."""
         self.counters["packets"] += 1
         try:
             kind, transfer = parse(raw)
-            if transfer in self._closed or kind is Kind.REPORT:
+            if kind is Kind.REPORT:
+                return
+            if transfer in self._closed:
+                self._closed[transfer] = False
                 return
             entry = self._entry(transfer, now)
             if kind is Kind.MANIFEST:
@@ -69,14 +75,24 @@ class FountainReceiver:
 
     def reports(self, silence: float, now: float) -> list[bytes]:
         """What to tell the sender: what is done, and what lacks of transfers that have been silent
-        for ``silence`` s. A report may get lost: call it again and again."""
-        told = [report(transfer, 0) for transfer in self._closed]
+        for ``silence`` s. Each is told once: when a report is lost, the sender goes on, and that
+        is answered."""
+        told = [report(transfer, 0) for transfer, done in self._closed.items() if not done]
+        self._closed = OrderedDict.fromkeys(self._closed, True)
         for transfer, entry in self._open.items():
-            if entry.manifest is not None and now - entry.heard >= silence:
-                entry.heard = now
+            if entry.manifest is not None and not entry.told and now - entry.heard >= silence:
+                entry.told = True
                 lacking = max(1, entry.manifest.source + SPARE - len(entry.ids))
                 told.append(report(transfer, lacking))
         return told
+
+    def progress(self) -> list[tuple[str, int, int]]:
+        """Name, octets that came at least once and size, of the files that are open."""
+        return [
+            (known.name, min(len(entry.ids) * known.symbol, known.size), known.size)
+            for entry in self._open.values()
+            if (known := entry.manifest) is not None
+        ]
 
     def _entry(self, transfer: int, now: float) -> _Object:
         entry = self._open.get(transfer)
@@ -86,7 +102,7 @@ class FountainReceiver:
                 self.counters["evicted"] += 1
             entry = self._open[transfer] = _Object(now)
         self._open.move_to_end(transfer)
-        entry.heard = now
+        entry.heard, entry.told = now, False
         return entry
 
     def _on_manifest(self, transfer: int, entry: _Object, manifest: Manifest) -> None:
@@ -98,8 +114,7 @@ class FountainReceiver:
             self._close(transfer)
             return
         entry.manifest = manifest
-        entry.decoder = self._raptorq.Decoder.with_defaults(manifest.size, manifest.symbol)
-        early, entry.early = entry.early, []
+        early, entry.held = entry.held, []
         for symbol in early:
             if transfer in self._open:
                 self._on_symbol(transfer, entry, symbol)
@@ -107,23 +122,30 @@ class FountainReceiver:
     def _on_symbol(self, transfer: int, entry: _Object, symbol: bytes) -> None:
         manifest = entry.manifest
         if manifest is None:
-            if len(entry.early) < EARLY:
-                entry.early.append(symbol)
+            if len(entry.held) < EARLY:
+                entry.held.append(symbol)
             else:
                 self.counters["early_dropped"] += 1
             return
-        if len(symbol) != ID_SIZE + manifest.symbol or symbol[0] >= manifest.blocks:
+        fill = len(symbol) - ID_SIZE - manifest.symbol
+        if not 0 <= fill < SYMBOL_UNIT or symbol[0] >= manifest.blocks:
             self.counters["bad"] += 1
             return
+        symbol = symbol[: ID_SIZE + manifest.symbol]
         if symbol[:ID_SIZE] in entry.ids:
             self.counters["duplicate"] += 1
             return
         entry.ids.add(symbol[:ID_SIZE])
-        self._decode(transfer, entry, manifest, symbol)
+        entry.held.append(symbol)
+        if len(entry.ids) >= manifest.source:
+            self._decode(transfer, entry, manifest)
 
-    def _decode(self, transfer: int, entry: _Object, manifest: Manifest, symbol: bytes) -> None:
+    def _decode(self, transfer: int, entry: _Object, manifest: Manifest) -> None:
+        if entry.decoder is None:
+            entry.decoder = self._raptorq.Decoder.with_defaults(manifest.size, manifest.symbol)
+        held, entry.held = entry.held, []
         try:
-            data = entry.decoder.decode(symbol)
+            data = next((data for each in held if (data := entry.decoder.decode(each))), None)
         except BaseException as panic:  # of the library's Rust code: no Exception
             if type(panic).__name__ != "PanicException":
                 raise
@@ -154,7 +176,7 @@ class FountainReceiver:
                 sink.discard()
             return
         self.counters["delivered"] += 1
-        self.delivered.append(manifest.name)
+        self.delivered.append((manifest.name, manifest.size))
 
     def _key(self, manifest: Manifest) -> TransactionId:
         """Not that of any CFDP transaction: those never reach so high."""
@@ -162,6 +184,6 @@ class FountainReceiver:
 
     def _close(self, transfer: int) -> None:
         self._open.pop(transfer, None)
-        self._closed[transfer] = None
+        self._closed[transfer] = False
         while len(self._closed) > CLOSED:
             self._closed.popitem(last=False)

@@ -39,14 +39,20 @@ class FountainSender:
         manifest = Manifest(transfer, name, len(data), symbol, self._blocks, digest)
         self._manifest = manifest.pack()
         self._head = HEAD.pack(Kind.SYMBOL, transfer)
-        self._transfer, self._loss = transfer, loss
+        self._transfer, self._symbol, self._loss = transfer, symbol, loss
         self._next = 0
-        self._extend(to_send(len(self._symbols), loss))
+        self._source = len(self._symbols)
+        self._extend(to_send(self._source, loss))
 
     @property
     def waiting(self) -> int:
         """Symbols that are still to be sent."""
         return 0 if self.finished else len(self._symbols) - self._next
+
+    @property
+    def octets(self) -> int:
+        """Octets of symbols that were sent."""
+        return self._next * self._symbol
 
     def next_packet(self) -> bytes | None:
         """What is to be sent next, None when all that was asked for is sent."""
@@ -68,6 +74,11 @@ class FountainSender:
         elif not self.waiting:
             wanted = min(lacking, len(self._symbols)) + SPARE
             self._extend(len(self._symbols) + to_send(wanted, self._loss))
+
+    def more(self) -> None:
+        """Have another sixteenth of the file's symbols, for a receiver that says nothing."""
+        wanted = max(self._source // 16, SPARE)
+        self._extend(len(self._symbols) + to_send(wanted, self._loss))
 
     def _extend(self, total: int) -> None:
         """Have ``total`` symbols, those there are left as they are; repair symbols of all source
