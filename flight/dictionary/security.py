@@ -67,6 +67,7 @@ class LinkSecurity(Telemetry, frozen=True):
     tag: Annotated[int, u32("", "Frames with a wrong tag")]
     replay: Annotated[int, u32("", "Frames whose counter was used before")]
     ahead: Annotated[int, u32("", "Frames whose counter is too far ahead")]
+    stale: Annotated[int, u32("", "Genuine frames that were numbered before the last restart")]
 
 
 @event(85, Severity.CRITICAL, "link attacked? {spi} SPI, {tag} tag, {replay} replay, {ahead} ahead")

@@ -19,6 +19,7 @@ from flight.dictionary.security import (
     LoadKey,
     RevokeKey,
 )
+from flight.link import fecf
 from flight.link.sdls import LinkEnd
 from flight.link.security import RENEWAL, NodeSecurity
 from flight.link.tc import TcFrame
@@ -106,9 +107,25 @@ def test_what_was_taken_before_a_kill_is_not_taken_after_it(site: Site) -> None:
     assert all(site.takes(raw) for raw in heard)
     site.restart()
     assert not any(site.takes(raw) for raw in heard)
-    assert site.uplink.counters["replay"] == 40
+    assert site.node.status(site.uplink.counters).stale == 40
     site.holder.end.skip(0, site.node.status({}).commands_floor)
     assert site.takes(site.frame())
+
+
+def test_a_station_that_has_not_heard_of_a_restart_is_no_attack(site: Site) -> None:
+    assert site.takes(site.frame())
+    site.restart()
+    site.second(0.0)
+    late = [site.frame() for _ in range(12)]  # numbered below the floor that was kept ahead
+    assert not any(site.takes(raw) for raw in late)
+    assert site.second(1.0) == []
+    forged = [raw[:40] + bytes((raw[40] ^ 1,)) + raw[41:-2] for raw in late]
+    assert not any(site.takes(fecf.append(raw)) for raw in forged)
+    assert site.second(12.0) == [LinkAttacked(0, 12, 0, 0)]
+    site.holder.end.skip(0, site.node.status({}).commands_floor)
+    assert site.takes(site.frame())
+    assert not any(site.takes(raw) for raw in late)  # now there is no excuse
+    assert site.second(24.0) == [LinkAttacked(0, 0, 12, 0)]
 
 
 def test_a_node_without_its_store_would_take_it_again(site: Site, tmp_path: Path) -> None:

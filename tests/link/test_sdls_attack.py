@@ -89,6 +89,7 @@ def test_each_refusal_has_its_counter_and_leaves_the_clcw_alone() -> None:
     assert uplink.farm.clcw() == after
     assert {fault: uplink.counters[fault] for fault in SecurityFault} == {
         SecurityFault.SPI: 1, SecurityFault.TAG: 1, SecurityFault.REPLAY: 2, SecurityFault.AHEAD: 2,
+        SecurityFault.STALE: 0,
     }  # fmt: skip
 
 

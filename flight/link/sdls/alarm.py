@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from flight.link.sdls.errors import SecurityFault
+from flight.link.sdls.errors import ATTACKS
 
 THRESHOLD = 10  # refused frames
 PERIOD = 10.0  # s within which they come, and between two alarms
@@ -24,7 +24,7 @@ class Alarm:
         """Frames refused since the last look that mattered, by fault, when they are an alarm at
         ``now`` s; empty otherwise."""
         self._began = min(self._began, now)
-        fresh = {str(fault): counters.get(fault, 0) for fault in SecurityFault}
+        fresh = {str(fault): counters.get(fault, 0) for fault in ATTACKS}
         more = {fault: count - self._told.get(fault, 0) for fault, count in fresh.items()}
         if sum(more.values()) >= self._threshold and now >= self._silent_until:
             self._told, self._began = fresh, now

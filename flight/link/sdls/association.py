@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from flight.link.sdls.cipher import IV_SIZE, TAG_SIZE, Cipher
-from flight.link.sdls.errors import NotProtected
+from flight.link.sdls.errors import NotProtected, SecurityError, SecurityFault
 from flight.link.sdls.window import Window
 
 SPI_SIZE = 2
@@ -97,6 +97,7 @@ class Receiver:
         self._name, self._cipher, self._counters = f"{spi:04x}", cipher, counters
         self._floor = counters.load(self._name)
         self._window = Window(self._floor, reach)
+        self._doubtful = self._floor  # counters below may be unused: the floor was kept ahead
         self._block = _LEAST_BLOCK
 
     @property
@@ -107,11 +108,16 @@ class Receiver:
     def verify(self, header: bytes, iv: bytes, sealed: bytes) -> bytes:
         """Data of a genuine frame that comes for the first time. Raises SecurityError."""
         counter = int.from_bytes(iv, "big")
-        self._window.check(counter)
+        stale = counter < self._doubtful
+        if not stale:
+            self._window.check(counter)
         data = self._cipher.open(iv, header, sealed)
+        if stale:
+            raise SecurityError(SecurityFault.STALE)
         if counter >= self._floor:
             self._keep(counter + self._block)
         self._window.accept(counter)
+        self._doubtful = 0
         return data
 
     def _keep(self, floor: int) -> None:

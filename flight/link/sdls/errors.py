@@ -16,6 +16,11 @@ class SecurityFault(StrEnum):
     TAG = "tag"  # the tag is wrong
     REPLAY = "replay"  # its counter was used before
     AHEAD = "ahead"  # its counter lies beyond what a key lives
+    STALE = "stale"  # genuine, but as good as used since the last restart, and nothing came since
+
+
+ATTACKS = (SecurityFault.SPI, SecurityFault.TAG, SecurityFault.REPLAY, SecurityFault.AHEAD)
+"""What many of are no accident. Stale frames come from a peer that has not heard of the restart."""
 
 
 class SecurityError(LinkError):
