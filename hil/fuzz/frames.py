@@ -43,6 +43,9 @@ class _Disk:
         """The floor."""
         return self._counters.get(name, 0)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def save(self, name: str, value: int) -> None:
         """Keep a floor."""
         self._counters[name] = value

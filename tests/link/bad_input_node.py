@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cfdp_files import MemoryStore, Records
+from endings import end_with_module
 
 from flight.dictionary.commands import Ping
 from flight.dictionary.enums import Stage
@@ -91,7 +92,8 @@ class Site:
             "storage": {},
             "parameters": {"link": parameters},
         }
-        self.end = KeyHolder(station, SPACECRAFT).end
+        holder = KeyHolder(station, SPACECRAFT)
+        self.end = holder.end
         self.store, self.time = Store(root / "node"), VirtualTime()
         self.time.clock.advance_to(begin)
         self.status, self.security = LinkStatus(*[0] * 7, False, 0, 0), None
@@ -104,6 +106,7 @@ class Site:
         self._inbox, timers = MemoryStore(), Settings(round_trip=0.1)
         self.engine = Engine(Entity.GROUND, self._inbox, Records(), timers, first=FIRST)
         self.node = SimulatedNode(self.time, "bad_input_node:TABLE", settings, self.store, 1)
+        end_with_module(self.node, holder.close)
         services_ = [service for host in self.node.hosts for service in host.services]
         self.watcher = next(each for each in services_ if isinstance(each, Watcher))
         self.link: Any = next(each for each in services_ if type(each).__name__ == "Link")

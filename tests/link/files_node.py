@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cfdp_files import MemoryStore, Records
+from endings import end_with_module
 
 from flight.dictionary.codec import decode
 from flight.dictionary.commands import Reply
@@ -71,6 +72,7 @@ class Site:
         self.inbox, self.ended, self.sent = MemoryStore(), list[Ended](), 0
         self.order: list[str] = []
         self.node = SimulatedNode(self.time, "files_node:TABLE", settings, self.store, 1)
+        end_with_module(self.node)
         host = next(each for each in self.node.hosts if each.berth.process == "operator")
         self.operator: Operator = host.services[0]  # type: ignore[assignment]
         timers = Settings(round_trip=0.1)

@@ -48,6 +48,9 @@ class Disk:
     def load(self, name: str) -> int:
         return self.counters.get(name, 0)
 
+    def close(self) -> None:
+        pass
+
     def save(self, name: str, value: int) -> None:
         self._write(lambda: self.counters.__setitem__(name, value))
 

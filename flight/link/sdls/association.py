@@ -30,6 +30,9 @@ class CounterStore(Protocol):
     def save(self, name: str, value: int) -> None:
         """Keep a floor, durable on return. Raises OSError."""
 
+    def close(self) -> None:
+        """Release what is open; the next call opens it again."""
+
 
 class Sender:
     """Protects the frames of one association."""

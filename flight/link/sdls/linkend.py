@@ -180,6 +180,7 @@ class LinkEnd:
             with suppress(OSError):
                 receiver.close()
         self._receivers.clear()
+        self._counters.close()
 
     def _close_senders(self) -> None:
         for sender in self._senders.values():
