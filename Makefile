@@ -36,6 +36,7 @@ peers: .venv-peers/.ready
 CAMPAIGNS := \
   "upsets --level verify --target state --trials 1000" \
   "upsets --level verify --target inputs --trials 500" \
+  "upsets --level verify --target shared --trials 60" \
   "upsets --level dmr --target all --trials 2000" \
   "upsets --level tmr --target all --trials 2000" \
   "upsets --level dmr --target all --fault line --trials 500" \

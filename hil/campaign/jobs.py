@@ -11,11 +11,12 @@ from flight.dictionary.product import ProductError
 from flight.dictionary.programs import PROGRAMS
 from ground.products.unpack import unpack
 from hil.bench.local import BenchError
-from hil.campaign.scenes import Scenes
+from hil.campaign.scenes import LARGE, Scenes
 from hil.campaign.standing import StandingNode
 
 DEADLINE = 60.0  # s for an undisturbed task
 PARAMETERS = {"change-detection": "tile=8,threshold=0.5", "compress": "tile=60"}
+LARGE_PARAMETERS = {"change-detection": "tile=32", "compress": "tile=256"}  # steps as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Job:
     program: str
     scene: str
     second: str
+    parameters: str
 
     def command(self, level: Level, request: int, priority: int = 5) -> RunTask:
         """The telecommand. Criticality 0: the environment must not raise the level asked for."""
@@ -34,7 +36,7 @@ class Job:
             level,
             priority,
             request,
-            PARAMETERS.get(self.program, ""),
+            self.parameters,
             self.second,
             criticality=0,
         )
@@ -47,8 +49,9 @@ class Job:
 def jobs(scenes: Scenes) -> dict[str, Job]:
     """One job for each program that ships."""
     first, second = sorted(scenes)
+    chosen = LARGE_PARAMETERS if len(scenes[first]) == LARGE else PARAMETERS
     return {
-        name: Job(name, first, second if declaration.scenes == 2 else "")
+        name: Job(name, first, second if declaration.scenes == 2 else "", chosen.get(name, ""))
         for name, declaration in PROGRAMS.items()
     }
 

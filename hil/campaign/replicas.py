@@ -15,7 +15,7 @@ class Replicas:
     """Looks at the executor's children; quick enough to be asked every millisecond."""
 
     def __init__(self) -> None:
-        self._executive = self._executor = 0
+        self._executive = self.executor = 0  # pids
         self._known: dict[int, tuple[int, int]] = {}
 
     def running(self, executive: int) -> dict[int, tuple[int, int]]:
@@ -33,7 +33,7 @@ class Replicas:
 
     def _children(self, executive: int) -> set[int]:
         """Children of the executor (proc(5), /proc/PID/task/TID/children)."""
-        pid = self._executor
+        pid = self.executor
         try:
             if executive != self._executive:  # that executor may be a zombie still
                 raise ProcessLookupError(f"no executor of {executive} known")
@@ -41,7 +41,7 @@ class Replicas:
         except OSError:  # it was replaced
             names = family(executive)
             self._executive = executive
-            self._executor = next((pid for pid, name in names.items() if name == "executor"), 0)
+            self.executor = next((pid for pid, name in names.items() if name == "executor"), 0)
             return set()
         return {int(each) for each in children.split()}
 

@@ -24,7 +24,7 @@ SCOPE = (
 )
 # What "verify" covers: what is checked after use, and a trial that hit nothing. Redundant replicas
 # cover all of a replica.
-VERIFIED = frozenset({"state", "slab", "inputs", "weights", ""})
+VERIFIED = frozenset({"state", "slab", "inputs", "shared", "weights", ""})
 
 
 def software() -> str:

@@ -68,7 +68,7 @@ class Shot:
                 self._trial.detail = "no replica seen"
                 return False
             pid = self._turn(POLL)
-        with Victim(pid) as victim:
+        with Victim(self._node.executor if target == "shared" else pid) as victim:
             places = Places(victim, self._trial.task, self._scenes)
             while not places.spans(target) and not self._over(deadline):
                 self._turn(POLL)

@@ -230,6 +230,11 @@ class StandingNode:
         """Replicas of a task: seat to pid."""
         return {seat: pid for pid, (owner, seat) in self.running().items() if owner == task}
 
+    @property
+    def executor(self) -> int:
+        """Pid of the executor, once replicas were looked for."""
+        return self._replicas.executor
+
     def running(self) -> dict[int, tuple[int, int]]:
         """All replicas that run: pid to task and seat."""
         return self._replicas.running(self.process.pid)

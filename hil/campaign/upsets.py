@@ -23,7 +23,8 @@ HANG = 40.0  # s from submission to the end of a task; twenty times what any tak
 AHEAD = 1  # tasks that wait behind the one under fire, so that the executor never does
 RECENT = 9  # the shortest of so many lives is expected of the next: few shots come too late
 ENDED = ("signal ", "exit code ", "gone")  # a replica that was lost, not one that was exchanged
-WITH_WEIGHTS = "cloud-mask"
+# The program that shows it best: the only one with weights; each pixel it reads in its product.
+ONLY = {"weights": "cloud-mask", "shared": "compress"}
 # A late replica is replaced soon, no known-answer runs in between, the full budget at once.
 PARAMETERS = {"executor.step_deadline": 2.0, "executor.canary_every": 0.0, "governor.dwell": 0.0}
 
@@ -42,7 +43,7 @@ class Arm:
         self.pagemap = True  # False once places were chosen without it
         self._node, self._setting = node, setting
         known = jobs(scenes)
-        only = setting.program or (WITH_WEIGHTS if setting.target == "weights" else "")
+        only = setting.program or ONLY.get(setting.target, "")
         self._jobs = [known[only]] if only else [*known.values()]
         self._scenes = {job.program: job.pixels(scenes) for job in self._jobs}
         self._lives: dict[str, deque[float]] = {}

@@ -74,7 +74,7 @@ def _fly(options: argparse.Namespace, setting: Any) -> list[Any]:
     """The trials of one arm; only those that are not there yet are flown."""
     from flight.runtime.clock import SystemClock
     from hil.campaign import results
-    from hil.campaign.scenes import crops
+    from hil.campaign.scenes import scenes_for
     from hil.campaign.standing import StandingNode
     from hil.campaign.upsets import PARAMETERS, Arm
     from hil.campaign.verdict import Outcome
@@ -84,7 +84,7 @@ def _fly(options: argparse.Namespace, setting: Any) -> list[Any]:
     left = [each for each in seeds if each not in log.trials]
     if not left:
         return log.of(seeds)
-    folder, scenes, clock = options.out / "node", crops(), SystemClock()
+    folder, scenes, clock = options.out / "node", scenes_for(setting.target), SystemClock()
     shutil.rmtree(folder, ignore_errors=True)
     with StandingNode(folder, scenes, options.seed, PARAMETERS) as node:
         arm = Arm(node, setting, scenes, golden.digests)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-TARGETS = ("state", "inputs", "weights", "heap", "all")  # parts of a replica's memory
+# Parts of a replica's memory; "shared" is the scene under ECC that all replicas of a task read.
+TARGETS = ("state", "inputs", "weights", "heap", "shared", "all")
 FAULTS = ("bit", "burst", "line")
 BURST = range(2, 9)  # adjacent bits of a multi-bit upset
 LINE = 64  # octets of a cache line

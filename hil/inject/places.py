@@ -14,6 +14,8 @@ NEEDLE = 64  # octets by which a copy of a scene is found before all of it is co
 TELLING = 8  # different octets among them, so that cleared memory is no copy
 _NODE = "tardigrade-"  # in the names of shared memory of a node
 _LABELS = (
+    ("-scene.ecc", "shared"),
+    ("-second.ecc", "shared"),
     (".ecc", "protected"),
     ("executor-t", "slab"),
     ("tardigrade-weights-", "weights"),
@@ -23,7 +25,10 @@ _LABELS = (
 
 
 class Places:
-    """The memory of one replica of ``task`` that computes on ``scenes`` (their pixels)."""
+    """The memory of one replica of ``task`` that computes on ``scenes`` (their pixels).
+
+    What all its replicas share is found in their executor, which alone may write it.
+    """
 
     def __init__(self, victim: Victim, task: int, scenes: Sequence[bytes]) -> None:
         self._victim, self._task, self._scenes = victim, task, scenes
@@ -42,6 +47,12 @@ class Places:
                 if not self._found and self._states():  # it has opened them by then
                     self._found = self._copies()
                 return self._found
+            case "shared":
+                return self._resident(
+                    each
+                    for each in self._writable(f"executor-t{self._task}-")
+                    if label(each) == target
+                )
             case "weights" | "heap":
                 return self._resident(each for each in self._writable() if label(each) == target)
             case _:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from flight.dictionary.enums import Level
 from hil.campaign.results import rows
-from hil.campaign.scenes import crops
+from hil.campaign.scenes import crops, scenes_for
 from hil.campaign.standing import StandingNode
 from hil.campaign.trial import Setting, Trial
 from hil.campaign.upsets import PARAMETERS, Arm
@@ -60,3 +61,18 @@ def test_most_upsets_hit_a_running_replica_in_its_state(arms: dict[Level, list[T
         assert all(bytes.fromhex(trial.mask).count(0) == 0 for trial in hits)
         assert len({trial.task for trial in trials}) == len(SEEDS)
         assert rows(level.name, trials)[-1].trials == len(hits)
+
+
+def test_an_upset_of_a_scene_that_replicas_share_is_corrected(tmp_path: Path) -> None:
+    """The damage without protection needs more trials: ``hil campaign upsets --target shared``."""
+    scenes, setting = scenes_for("shared"), Setting(Level.VERIFY, "shared", "bit")
+    with StandingNode(tmp_path, scenes, 1, PARAMETERS) as node:
+        try:
+            trials = [*Arm(node, setting, scenes, {}).run(range(3))]
+        except InjectionRefused as refused:
+            pytest.skip(str(refused))
+    outcomes = Counter(trial.outcome for trial in trials)
+    assert outcomes[Outcome.SDC] == outcomes[Outcome.HANG] == 0, outcomes
+    assert outcomes[Outcome.CORRECTED] >= 1, outcomes
+    assert {t.region for t in trials if t.outcome is not Outcome.NOT_INJECTED} == {"shared"}
+    assert node.leftovers() == []
