@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from file_transfers import send_down, send_up
 from flight_and_yamcs import FlightAndYamcs, wait_for
 from radio import sealed
 
@@ -204,29 +205,9 @@ def test_archive_has_parameters_and_commands(peer: FlightAndYamcs) -> None:
     assert commands.count("/tardigrade/ping") >= 7
 
 
-SIXTY = bytes((7 * index + (index >> 8)) % 256 for index in range(60_000))
-
-
 def test_file_comes_up(peer: FlightAndYamcs) -> None:
-    storage = peer.client.get_storage_client()
-    storage.get_bucket("sent", create=True).upload_object("sixty.bin", SIXTY)
-    service = peer.client.get_file_transfer_client("tardigrade").get_service("files")
-    transfer = service.upload("sent", "sixty.bin", "sixty.bin", options={"reliable": True})
-    transfer.await_complete(timeout=60)
-    assert transfer.is_success(), transfer.error
-    uplinked = wait_for(
-        lambda: [each for each in peer.events() if each.event_type == "FileUplinked"],
-        "event FileUplinked",
-    )
-    assert "60000" in uplinked[0].message
+    send_up(peer, "sixty.bin")
 
 
 def test_file_goes_down(peer: FlightAndYamcs) -> None:
-    peer.complete("file_send", name="sixty.bin", priority=9)
-    bucket = peer.client.get_storage_client().get_bucket("received", create=True)
-
-    def received() -> list[Any]:
-        return [o for o in bucket.list_objects().objects if o.name.endswith("sixty.bin")]
-
-    found = wait_for(received, "the file on the ground", 60)[0]
-    assert bucket.download_object(found.name) == SIXTY
+    send_down(peer, "sixty.bin")

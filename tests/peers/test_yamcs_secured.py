@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from file_transfers import SIXTY, send_down, send_up
 from flight_and_yamcs import FlightAndYamcs, wait_for
 from radio import sealed
+
+from flight.link.channels import VirtualChannel
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -80,3 +83,31 @@ def test_replayed_telemetry_is_refused_on_the_ground(secured: FlightAndYamcs) ->
     before = told(secured, "AntiReplaySequenceNumberFailure")
     secured.radio.to_yamcs(housekeeping(secured)[0])
     wait_for(lambda: told(secured, "AntiReplaySequenceNumberFailure") > before, "refusal")
+
+
+class Loss:
+    """Loses each seventh frame with files."""
+
+    def __init__(self, channel: Callable[[bytes], int]) -> None:
+        self._channel, self._count, self.lost = channel, 0, 0
+
+    def __call__(self, frame: bytes) -> bool:
+        files = self._channel(frame) == VirtualChannel.FILES
+        self._count += files
+        lost = files and self._count % 7 == 0
+        self.lost += lost
+        return lost
+
+
+def test_file_comes_up_over_a_link_that_loses_frames(secured: FlightAndYamcs) -> None:
+    secured.radio.drop_up = loss = Loss(lambda frame: frame[2] >> 2)
+    send_up(secured, "sealed.bin")
+    assert loss.lost > 5
+    assert all(SIXTY[:32] not in frame for frame in secured.radio.up)
+
+
+def test_file_goes_down_over_a_link_that_loses_frames(secured: FlightAndYamcs) -> None:
+    secured.radio.drop_down = loss = Loss(lambda frame: frame[1] >> 1 & 7)
+    send_down(secured, "sealed.bin")
+    assert loss.lost > 5
+    assert all(SIXTY[:32] not in frame for frame in secured.radio.down)
