@@ -86,7 +86,7 @@ class LinkParameters(ParameterSet, frozen=True):
     )
     fountain_loss: Annotated[
         float,
-        f64("", "Frame loss that a fountain of files down covers, 0: CFDP", lo=0, hi=0.9),
+        f64("", "Frame loss that a fountain of files down covers, 0: CFDP", lo=0, hi=0.5),
     ] = 0.0
     contact_timeout: Annotated[
         float, f64("s", "Out of view after this silence of the ground, 0 is never", lo=0, hi=86400)

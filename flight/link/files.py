@@ -12,7 +12,8 @@ from flight.dictionary.uploads import FileUplinked, UplinkRefused
 from flight.link.cfdp import Ended, Engine, Readable, Settings, State, StoredFile, TransactionId
 from flight.link.cfdp.codes import ChecksumType, ConditionCode
 from flight.link.channels import Apid, Entity
-from flight.link.fountain.codec import LARGEST
+from flight.link.filetelemetry import by_cfdp, by_fountain
+from flight.link.fountain.codec import LARGEST, Verdict
 from flight.link.fountain.downlink import FountainDownlink, Gone
 from flight.link.staging import FOLDER as UPLINKED
 from flight.link.staging import Limits, Staging
@@ -24,6 +25,7 @@ LIMIT = 64  # transactions in each direction
 ACTIVE = 4  # files in transmission at the same time; the ground may answer for one meanwhile
 LOOK = 0.05  # s between looks at what is offered
 RETRY, MOST_RETRY = 1.0, 64.0  # s before a file that did not go is sent again, doubling
+HAILED = 3.0  # s without a frame of a ground that is in view: it hails each second
 SILENCE = 600.0  # s after which a file of which nothing came is asked for again
 
 
@@ -56,7 +58,7 @@ class NodeFiles:
         self._hashing: dict[str, Readable] = {}  # what is read through before it is sent
         self._confirming: set[str] = set()  # paths that the ground has; storage is being told
         self._look_at = 0.0
-        self._dry = False  # the extra [fec] is known to be missing
+        self._dry = False  # one end is known to have no fountain
         now = self._heard = context.clock.now()
         self._in_view = True
         chosen = settings(parameters, self._crc, self._space)
@@ -70,7 +72,7 @@ class NodeFiles:
             first=context.clock.utc_ns() // 1_000_000 % (1 << 31) + 1,
             limit=LIMIT,
         )
-        self._fountain = FountainDownlink(context.clock.utc_ns() // 1_000_000)
+        self._fountain = FountainDownlink(context.clock.utc_ns())
         self.engine.restore(self._source, now)
         self._staging.sweep([each.id for each in self.engine.progress() if not each.sending])
 
@@ -110,7 +112,10 @@ class NodeFiles:
         self._fountain.receive(report, self._parameters().round_trip, now)
 
     def heard(self, now: float) -> None:
-        """A good frame came up."""
+        """A genuine frame came up."""
+        if now - self._heard > HAILED:
+            self.engine.thaw(now)  # whoever was silent is asked at once
+            self._fountain.thaw(now)
         self._heard = now
 
     def _watch(self, now: float) -> None:
@@ -139,7 +144,7 @@ class NodeFiles:
         if not self._confirming:
             for ended in self.engine.ended():
                 (self._sent if ended.sending else self._received)(ended, now)
-            self._fountain.work(self._parameters().round_trip, now)
+            self._pours(now)
             for gone in self._fountain.ended():
                 self._gone(gone, now)
         for refusal in self._staging.refusals:
@@ -152,7 +157,9 @@ class NodeFiles:
     def _begin(self, now: float) -> None:
         """Have the most urgent of what is offered under way, passing over what is held."""
         held = {state.origin: state.suspended for state in self._sending()}
-        held |= dict.fromkeys((each.origin for each in self._fountain.progress()), False)
+        held |= {
+            each.origin: each.suspended or not each.pouring for each in self._fountain.progress()
+        }
         places = ACTIVE
         for path, offer in self._offers.items():
             if places == 0:
@@ -169,13 +176,12 @@ class NodeFiles:
         try:
             if source is None:
                 raise OSError("cannot be read")
+            if self._parameters().fountain_loss and 0 < source.size <= LARGEST and not self._dry:
+                return self._pour(path, offer, source, now)
             if isinstance(source, FileSource) and not source.step():
                 self._hashing[path] = source
                 return True
-            if not self._pour(path, offer, source, now):
-                self.engine.put(
-                    offer.name, source, Entity.GROUND, origin=path, priority=offer.priority
-                )
+            self.engine.put(offer.name, source, Entity.GROUND, origin=path, priority=offer.priority)
         except (OSError, ValueError):
             self._later(path, now)
             return False
@@ -183,19 +189,28 @@ class NodeFiles:
         return True
 
     def _pour(self, path: str, offer: Offer, source: Readable, now: float) -> bool:
-        """Begin a file through the fountain; False when it is to go, or can only go, by CFDP."""
-        loss = self._parameters().fountain_loss
-        if not loss or not 0 < source.size <= LARGEST:
+        """Begin a file through the fountain; False when it has to wait. Raises OSError, ValueError
+        for frames that are too short."""
+        if not self._fountain.ready(source.size):
             return False
-        data = source.read(0, source.size)
+        data, loss = source.read(0, source.size), self._parameters().fountain_loss
         try:
             self._fountain.put(offer.name, data, path, offer.priority, self._space, loss, now)
         except ImportError:
-            if not self._dry:
-                self._dry = True
-                self._context.event(FountainMissing())
+            self._without_fountain()
             return False
+        self._context.event(DownlinkStarted(offer.name, source.size))
         return True
+
+    def _without_fountain(self) -> None:
+        self._dry = True
+        self._context.event(FountainMissing())
+
+    def _pours(self, now: float) -> None:
+        """Let the fountain say more, unless the ground, if it is expected to be heard, is not."""
+        parameters = self._parameters()
+        if not parameters.contact_timeout or now - self._heard <= HAILED:
+            self._fountain.work(parameters.round_trip, now)
 
     def _later(self, path: str, now: float) -> None:
         pause = min(2 * self._retry.get(path, (now, RETRY / 2))[1], MOST_RETRY)
@@ -212,10 +227,14 @@ class NodeFiles:
         return None if data is None else StoredFile(data)
 
     def _gone(self, gone: Gone, now: float) -> None:
-        if gone.delivered:
+        if gone.verdict is Verdict.DELIVERED:
             self._delivered(gone.name, gone.origin)
+        elif gone.verdict is Verdict.UNREADABLE:
+            self._without_fountain()
         else:
+            rejected, silent = ConditionCode.FILESTORE_REJECTION, ConditionCode.INACTIVITY_DETECTED
             self._later(gone.origin, now)
+            self._context.event(DownlinkEnded(gone.name, rejected if gone.verdict else silent))
 
     def _delivered(self, name: str, path: str) -> None:
         self._offers.pop(path, None)  # until storage offers it anew
@@ -250,11 +269,15 @@ class NodeFiles:
 
     def suspend(self, name: str) -> None:
         """Hold a downlink. Raises Refused."""
-        self.engine.suspend(self._named(name), self._context.clock.now())
+        now = self._context.clock.now()
+        if not self._fountain.suspend(name, True, now):
+            self.engine.suspend(self._named(name), now)
 
     def resume(self, name: str) -> None:
         """Go on with it. Raises Refused."""
-        self.engine.resume(self._named(name), self._context.clock.now())
+        now = self._context.clock.now()
+        if not self._fountain.suspend(name, False, now):
+            self.engine.resume(self._named(name), now)
 
     def _named(self, name: str) -> TransactionId:
         for state in self._sending():
@@ -267,28 +290,9 @@ class NodeFiles:
 
     def transfers(self) -> list[FileTransfer]:
         """All that is on its way."""
-        return [
-            FileTransfer(
-                state.name[:64],
-                state.sending,
-                state.size,
-                state.done,
-                state.resent,
-                min(max(state.priority, 0), 9),
-                state.suspended,
-                state.id.number % (1 << 32),
-            )
-            for state in self.engine.progress()
-        ] + [
-            FileTransfer(
-                each.name[:64],
-                True,
-                each.size,
-                each.done,
-                each.resent,
-                min(max(each.priority, 0), 9),
-                False,
-                each.transfer,
-            )
-            for each in self._fountain.progress()
-        ]
+        return by_cfdp(self.engine.progress()) + by_fountain(self._fountain.progress())
+
+    def refused(self) -> dict[str, int]:
+        """Bad input by kind."""
+        found = {f"cfdp_{kind}": count for kind, count in self.engine.refused().items()}
+        return found | {"fountain_bad": self._fountain.counters["bad"]}

@@ -100,9 +100,9 @@ class Link(Service):
             self._take(raw)
 
     def _take(self, raw: bytes) -> None:
-        good, now = self._uplink.counters["good"], self.context.clock.now()
+        genuine, now = self._uplink.genuine, self.context.clock.now()
         packet = self._uplink.feed(raw)
-        if self._uplink.counters["good"] > good:
+        if self._uplink.genuine > genuine:
             self._files.heard(now)
         if isinstance(packet, FilePdu):
             self._files.engine.receive(packet.data, now)
@@ -212,7 +212,7 @@ class Link(Service):
             counters["crc"],
             counters["spacecraft"],
             counters["sequence"],
-            counters["packet"] + sum(self._files.engine.refused().values()),
+            counters["packet"] + sum(self._files.refused().values()),
             self._downlink.sent,
             bool(sending),
             sum(each.done for each in sending),
@@ -233,8 +233,7 @@ class Link(Service):
 
     def _dropped(self) -> dict[str, int]:
         """Bad input by kind."""
-        found = {f"cfdp_{kind}": n for kind, n in self._files.engine.refused().items()}
-        found["coded"] = self._coding.counters["truncated"]
+        found = self._files.refused() | {"coded": self._coding.counters["truncated"]}
         return found | {
             str(kind): n
             for kind, n in self._uplink.counters.items()

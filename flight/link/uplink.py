@@ -53,6 +53,9 @@ class Uplink:
         self.counters: Counter[str] = Counter()
         self.farm = Farm(VirtualChannel.COMMANDS)
         self.bypassed = False
+        self.genuine = (
+            0  # frames of which it is known, as far as it can be, that the ground sent them
+        )
         self._spacecraft, self._security, self._room = spacecraft, security, room
         self._controls = CONTROLS
 
@@ -66,6 +69,7 @@ class Uplink:
         """Take one datagram. Never raises; what is refused is in ``counters``."""
         try:
             frame = TcFrame.unpack(datagram, self._spacecraft, self._security, CHANNELS)
+            self.genuine += self._security is None or not frame.control
             return self._accept(frame)
         except LinkError as error:
             self.counters[error.reason] += 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from flight.link.channels import Entity
+from flight.link.errors import LinkError
+from flight.link.fountain.codec import Kind, Report, Verdict, parse
 from ground.station.happenings import FileDelivered, FileProgress, Happening
 from ground.station.inbox import Inbox
 
@@ -18,12 +20,13 @@ SILENCE = 1.0  # s without a symbol, after which the node is told what lacks
 
 
 class FountainDesk:
-    """The receiving end. Without the extra ``[fec]`` its packets are counted as ``unread``."""
+    """The receiving end. Without the extra ``[fec]`` its packets are counted as ``unread``, and the
+    node is told so."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._receiver = _receiver(inbox)
         self._unread: Counter[str] = Counter()
-        self._reports: deque[bytes] = deque()
+        self._reports: dict[int, Report] = {}  # the newest of each transfer that the receiver has
         self._told: dict[str, int] = {}
         self._due = -math.inf
 
@@ -36,19 +39,25 @@ class FountainDesk:
         """Take the data of one packet. Never raises; what is refused is counted."""
         if self._receiver is None:
             self._unread["unread"] += 1
+            if now >= self._due:
+                self._due = now + PERIOD
+                self._refuse(packet)
         else:
             self._receiver.receive(packet, now)
 
     def next_report(self) -> bytes | None:
         """What the node is to be told next."""
-        return self._reports.popleft() if self._reports else None
+        if not self._reports:
+            return None
+        return self._reports.pop(next(iter(self._reports))).pack()
 
     def changed(self, now: float) -> list[Happening]:
         """What is new since the last call; makes reports when their time has come."""
         if self._receiver is None or now < self._due:
             return []
         self._due = now + PERIOD
-        self._reports += self._receiver.reports(SILENCE, now)
+        for report in self._receiver.reports(SILENCE, now):
+            self._reports[report.transfer] = report
         found: list[Happening] = []
         states = self._receiver.progress()
         for name, received, size in states:
@@ -59,6 +68,14 @@ class FountainDesk:
             found += [FileProgress(name, size, size), FileDelivered(name, size)]
         self._receiver.delivered.clear()
         return found
+
+    def _refuse(self, packet: bytes) -> None:
+        try:
+            kind, transfer = parse(packet)
+        except LinkError:
+            return
+        if kind is not Kind.REPORT:
+            self._reports[transfer] = Report(transfer, Verdict.UNREADABLE)
 
 
 def _receiver(inbox: Inbox) -> FountainReceiver | None:

@@ -200,7 +200,7 @@ class LinkSession:
         while self._bypassing:
             request, packet = self._bypassing.popleft()
             self._bypassed.append(request)
-            self._uplink.add_commands([self._fop.bypass(packet)])
+            self._uplink.add_urgent(self._fop.bypass(packet))
             self.tracker.released(request)
 
     def _in_sequence(self, now: float) -> None:
@@ -215,7 +215,7 @@ class LinkSession:
             self._uplink.add_commands(self._fop.tick(now))
 
     def _transmit(self, now: float) -> None:
-        for frame in self._uplink.release(now):
+        for frame in self._uplink.release(now, self.link_up):
             self._spoke = now
             try:
                 self._outgoing.append(self._coding.sent(frame.pack(self._security)))
@@ -274,9 +274,11 @@ class LinkSession:
         if not self.link_up:
             return None
         apid: int = Apid.FILES
-        pdu = self._files.next_pdu(now)
-        if pdu is None and self._fountain is not None:
-            apid, pdu = Apid.FOUNTAIN, self._fountain.next_report()
+        pdu = None
+        if self._fountain is not None and (pdu := self._fountain.next_report()) is not None:
+            apid = Apid.FOUNTAIN
+        if pdu is None:
+            pdu = self._files.next_pdu(now)
         if pdu is None:
             if now - self._spoke < HAIL:
                 return None

@@ -1,4 +1,4 @@
-"""Transmitter of the station: telecommands before files, at the rate of the link."""
+"""Transmitter of the station: urgent frames, telecommands, files, at the rate of the link."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CREDIT = 0.02
 
 
 class Uplink:
-    """Paces frames: telecommands, then ``file(now)``, the next frame that files have to send."""
+    """Paces frames: urgent ones, those of COP-1, then ``file(now)``, the next that files have."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Uplink:
         self.sent = 0
         self._rate = rate
         self._file, self._security = file, security
+        self._urgent: deque[TcFrame] = deque()
         self._commands: deque[TcFrame] = deque()
         self._free = -math.inf
 
@@ -37,15 +38,21 @@ class Uplink:
         """Queue frames of COP-1; its window bounds them."""
         self._commands.extend(frames)
 
-    def release(self, now: float) -> list[TcFrame]:
-        """Return the frames whose turn has come by ``now`` s."""
+    def add_urgent(self, frame: TcFrame) -> None:
+        """Queue a frame outside the sequence, before those of COP-1."""
+        self._urgent.append(frame)
+
+    def release(self, now: float, link_up: bool = True) -> list[TcFrame]:
+        """Return the frames whose turn has come by ``now`` s; only urgent ones go into the void."""
         released: list[TcFrame] = []
         self._free = max(self._free, now - CREDIT)
-        while self._free <= now and (frame := self._next(now)) is not None:
+        while self._free <= now and (frame := self._next(now, link_up)) is not None:
             self._free += frame.size(self._security) * 8 / self._rate
             released.append(frame)
         self.sent += len(released)
         return released
 
-    def _next(self, now: float) -> TcFrame | None:
+    def _next(self, now: float, link_up: bool) -> TcFrame | None:
+        if self._urgent or not link_up:
+            return self._urgent.popleft() if self._urgent else None
         return self._commands.popleft() if self._commands else self._file(now)

@@ -155,7 +155,7 @@ class Fountain:
     def _packets(self, name: str, data: bytes) -> list[bytes]:
         self._transfer += 1
         sender = FountainSender(self._transfer, name, data, 64, 0.1)
-        return [raw for _ in range(sender.waiting + 2) if (raw := sender.next_packet())]
+        return [raw for _ in range(2 * sender.waiting + 2) if (raw := sender.next_packet())]
 
     def seal(self, raw: bytes) -> bytes:
         """Nothing to make right: frames carry the checks."""

@@ -8,6 +8,7 @@ from flight.link import fecf
 from flight.link.channels import Apid, VirtualChannel
 from flight.link.clcw import Clcw
 from flight.link.fountain.codec import OVERHEAD as SYMBOL_OVERHEAD
+from flight.link.fountain.codec import Verdict
 from flight.link.spacepacket import SpacePacket
 from flight.link.tm import OVERHEAD, TmDeframer, TmFramer
 from ground.emulator.channel import Channel
@@ -58,7 +59,7 @@ def _fly(link: Direction, seed: int) -> tuple[float, float, int]:
     channel, framer = Channel(link, seed, "down"), TmFramer(SPACECRAFT, frame)
     deframer, now, carried, offered = TmDeframer(SPACECRAFT, frame), 0.0, 0, 0
     while (packet := sender.next_packet()) is not None:
-        raw = SpacePacket(Apid.FILES, False, sender.sent, packet, secondary=False).pack()
+        raw = SpacePacket(Apid.FOUNTAIN, False, sender.poured, packet, secondary=False).pack()
         framer.add(VirtualChannel.PRODUCTS, raw)
         while framer.has_data:
             channel.offer(framer.frame(_CLCW), now)
@@ -72,13 +73,12 @@ def _fly(link: Direction, seed: int) -> tuple[float, float, int]:
         carried += _hear(channel, due, deframer, receiver, symbol)
     if not store.committed or bytes(store.data) != data:
         raise AssertionError("the file did not arrive in one pass")
-    for word in receiver.reports(0.0, done):
-        sender.receive(word)
-    if not sender.finished:
-        raise AssertionError("the sender does not know")
+    words = receiver.reports(0.0, done)
+    if [word.verdict for word in words] != [Verdict.DELIVERED]:
+        raise AssertionError(f"the receiver says {words}")
     limit = link.rate * carried / offered
     known = done + link.delay
-    return 8 * SIZE / done / limit, 8 * SIZE / known / limit, sender.sent * symbol
+    return 8 * SIZE / done / limit, 8 * SIZE / known / limit, sender.octets
 
 
 def _hear(channel: Channel, due: float, deframer: TmDeframer, receiver: object, symbol: int) -> int:

@@ -9,8 +9,9 @@ from enum import IntEnum, unique
 
 from flight.link.errors import Fault, LinkError
 
-MANIFEST_EVERY = 32
-LARGEST = 64 << 20  # octets; the symbols of a file are held in memory
+MANIFEST_EVERY = 32  # packets at most from one manifest to the next
+UNHEARD = 1e-3  # chance that all manifests of a pour are lost
+LARGEST = 4 << 20  # octets; a file is encoded at once, and its symbols are held in memory
 MOST_SYMBOLS = 56403  # source symbols of a block (RFC 6330, 5.1.2)
 SYMBOL_UNIT = 8  # octets; symbols are a multiple of it, and fewer may fill their packet
 SPARE = 2  # symbols beyond K with which decoding fails once in a million (RFC 6330, 1)
@@ -18,7 +19,7 @@ SIGMAS = 3.0
 
 HEAD = struct.Struct(">BI")  # kind, transfer
 _BODY = struct.Struct(">QHB32s")  # size, symbol size, source blocks, SHA-256
-_LACK = struct.Struct(">I")  # symbols that the receiver lacks; 0 is none, it has the file
+_REPORT = struct.Struct(">BI")  # verdict, symbols that the receiver lacks
 ID_SIZE = 4  # octets of the payload id before each symbol (RFC 6330, 3.2)
 OVERHEAD = HEAD.size + ID_SIZE
 
@@ -30,6 +31,21 @@ class Kind(IntEnum):
     MANIFEST = 0
     SYMBOL = 1
     REPORT = 2
+
+
+@unique
+class Verdict(IntEnum):
+    """What a receiver says of a file."""
+
+    LACKING = 0  # symbols are missing
+    DELIVERED = 1  # it is there, whole
+    REJECTED = 2  # it came, and cannot be kept
+    UNREADABLE = 3  # the receiver has no fountain
+
+
+def manifests(loss: float) -> int:
+    """Manifests to send so that one arrives all but UNHEARD times."""
+    return max(2, math.ceil(math.log(UNHEARD) / math.log(loss))) if loss else 2
 
 
 def to_send(source: int, loss: float) -> int:
@@ -99,14 +115,25 @@ def parse(raw: bytes) -> tuple[Kind, int]:
     return Kind(kind), transfer
 
 
-def report(transfer: int, lacking: int) -> bytes:
-    """The receiver's word: how many symbols it lacks, 0 when it has the file."""
-    return HEAD.pack(Kind.REPORT, transfer) + _LACK.pack(lacking)
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The receiver's word on a transfer; ``lacking`` counts symbols."""
 
+    transfer: int
+    verdict: Verdict
+    lacking: int = 0
 
-def parse_report(raw: bytes) -> tuple[int, int]:
-    """Transfer and lacking symbols of a report. Raises LinkError."""
-    kind, transfer = parse(raw)
-    if kind != Kind.REPORT or len(raw) != HEAD.size + _LACK.size:
-        raise LinkError(Fault.TYPE, "no fountain report")
-    return transfer, int(_LACK.unpack_from(raw, HEAD.size)[0])
+    def pack(self) -> bytes:
+        """Octets of the packet."""
+        return HEAD.pack(Kind.REPORT, self.transfer) + _REPORT.pack(self.verdict, self.lacking)
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Report:
+        """The report that a packet is. Raises LinkError."""
+        kind, transfer = parse(raw)
+        if kind != Kind.REPORT or len(raw) != HEAD.size + _REPORT.size:
+            raise LinkError(Fault.TYPE, "no fountain report")
+        verdict, lacking = _REPORT.unpack_from(raw, HEAD.size)
+        if verdict not in iter(Verdict):
+            raise LinkError(Fault.TYPE, f"verdict {verdict}")
+        return cls(transfer, Verdict(verdict), lacking)

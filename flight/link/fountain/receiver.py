@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import Counter, OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
 from flight.link.cfdp.filestore import Filestore, acceptable
@@ -18,11 +19,12 @@ from flight.link.fountain.codec import (
     SYMBOL_UNIT,
     Kind,
     Manifest,
+    Report,
+    Verdict,
     parse,
-    report,
 )
 
-OPEN = 4  # files at the same time; the longest silent makes room
+OPEN = 16  # files at the same time; the longest silent makes room
 CLOSED = 64  # transfers remembered, so that late symbols open none
 EARLY = 4 * MANIFEST_EVERY  # symbols kept of a transfer whose manifest is still to come
 
@@ -39,10 +41,25 @@ class _Object:
         self.held: list[bytes] = []
         self.decoder: Any = None
 
+    @property
+    def lacking(self) -> int:
+        """Symbols that lack, as far as is known: at least one, for it is not whole."""
+        wanted = 0 if self.manifest is None else self.manifest.source + SPARE
+        return max(1, wanted - len(self.ids))
+
+
+@dataclass(slots=True)
+class _Closed:
+    """What became of a transfer, and whether the sender was told since it last spoke of it."""
+
+    verdict: Verdict
+    told: bool = False
+
 
 class FountainReceiver:
     """Files of all transfers. ``counters``: packets, bad, duplicate, early_dropped, evicted,
-    rejected (by the file store), damaged (SHA-256), delivered."""
+    renewed (the sender began the file anew), rejected (by the file store), damaged (SHA-256),
+    delivered."""
 
     def __init__(self, filestore: Filestore, source: int) -> None:
         """Files of the entity ``source``. Raises ImportError without the extra."""
@@ -53,7 +70,7 @@ class FountainReceiver:
         self._raptorq = raptorq
         self._filestore, self._source = filestore, source
         self._open: OrderedDict[int, _Object] = OrderedDict()
-        self._closed: OrderedDict[int, bool] = OrderedDict()  # whether the sender was told
+        self._closed: OrderedDict[int, _Closed] = OrderedDict()
 
     def receive(self, raw: bytes, now: float) -> None:
         """Take one packet. Never raises; what is refused is counted."""
@@ -63,27 +80,30 @@ class FountainReceiver:
             if kind is Kind.REPORT:
                 return
             if transfer in self._closed:
-                self._closed[transfer] = False
-                return
-            entry = self._entry(transfer, now)
-            if kind is Kind.MANIFEST:
-                self._on_manifest(transfer, entry, Manifest.unpack(raw))
+                self._closed[transfer].told = False
+            elif kind is Kind.MANIFEST:
+                manifest = Manifest.unpack(raw)
+                self._on_manifest(transfer, self._entry(transfer, now), manifest)
+            elif len(raw) >= HEAD.size + ID_SIZE + SYMBOL_UNIT:
+                self._on_symbol(transfer, self._entry(transfer, now), raw[HEAD.size :])
             else:
-                self._on_symbol(transfer, entry, raw[HEAD.size :])
+                self.counters["bad"] += 1
         except LinkError:
             self.counters["bad"] += 1
 
-    def reports(self, silence: float, now: float) -> list[bytes]:
+    def reports(self, silence: float, now: float) -> list[Report]:
         """What to tell the sender: what is done, and what lacks of transfers that have been silent
         for ``silence`` s. Each is told once: when a report is lost, the sender goes on, and that
         is answered."""
-        told = [report(transfer, 0) for transfer, done in self._closed.items() if not done]
-        self._closed = OrderedDict.fromkeys(self._closed, True)
+        told = []
+        for transfer, closed in self._closed.items():
+            if not closed.told:
+                closed.told = True
+                told.append(Report(transfer, closed.verdict))
         for transfer, entry in self._open.items():
-            if entry.manifest is not None and not entry.told and now - entry.heard >= silence:
+            if not entry.told and now - entry.heard >= silence:
                 entry.told = True
-                lacking = max(1, entry.manifest.source + SPARE - len(entry.ids))
-                told.append(report(transfer, lacking))
+                told.append(Report(transfer, Verdict.LACKING, entry.lacking))
         return told
 
     def progress(self) -> list[tuple[str, int, int]]:
@@ -111,13 +131,21 @@ class FountainReceiver:
             return
         if not acceptable(manifest.name):
             self.counters["rejected"] += 1
-            self._close(transfer)
+            self._close(transfer, Verdict.REJECTED)
             return
+        self._renew(manifest)
         entry.manifest = manifest
         early, entry.held = entry.held, []
         for symbol in early:
             if transfer in self._open:
                 self._on_symbol(transfer, entry, symbol)
+
+    def _renew(self, manifest: Manifest) -> None:
+        """Drop what is open under the same name: its sender has begun it anew."""
+        for transfer, entry in list(self._open.items()):
+            if entry.manifest is not None and entry.manifest.name == manifest.name:
+                del self._open[transfer]
+                self.counters["renewed"] += 1
 
     def _on_symbol(self, transfer: int, entry: _Object, symbol: bytes) -> None:
         manifest = entry.manifest
@@ -158,32 +186,32 @@ class FountainReceiver:
             self.counters["damaged"] += 1
             del self._open[transfer]
             return
-        self._keep(manifest, data)
-        self._close(transfer)
+        kept = self._keep(manifest, data)
+        self.counters["delivered" if kept else "rejected"] += 1
+        if kept:
+            self.delivered.append((manifest.name, manifest.size))
+        self._close(transfer, Verdict.DELIVERED if kept else Verdict.REJECTED)
 
-    def _keep(self, manifest: Manifest, data: bytes) -> None:
+    def _keep(self, manifest: Manifest, data: bytes) -> bool:
         try:
             sink = self._filestore.open(manifest.name, manifest.size, self._key(manifest))
         except OSError:
-            self.counters["rejected"] += 1
-            return
+            return False
         try:
             sink.write(0, data)
             sink.commit()
         except OSError:
-            self.counters["rejected"] += 1
             with contextlib.suppress(OSError):
                 sink.discard()
-            return
-        self.counters["delivered"] += 1
-        self.delivered.append((manifest.name, manifest.size))
+            return False
+        return True
 
     def _key(self, manifest: Manifest) -> TransactionId:
         """Not that of any CFDP transaction: those never reach so high."""
         return TransactionId(self._source, 1 << 32 | manifest.transfer)
 
-    def _close(self, transfer: int) -> None:
+    def _close(self, transfer: int, verdict: Verdict) -> None:
         self._open.pop(transfer, None)
-        self._closed[transfer] = False
+        self._closed[transfer] = _Closed(verdict)
         while len(self._closed) > CLOSED:
             self._closed.popitem(last=False)

@@ -18,6 +18,7 @@ OVERHEAD = SPI_SIZE + IV_SIZE + TAG_SIZE
 RESERVE = 1000  # counters that a sender reserves at a time
 LAST = (1 << 96) - 1  # never used: a counter that rolled over would begin to repeat
 WORN = 1 << 32  # frames after which a key is due for rotation
+DOUBT = 60  # s after the first stale frame: by then its sender has heard how far to skip
 _LEAST_BLOCK, _LARGEST_BLOCK = 16, 4096
 
 
@@ -100,7 +101,9 @@ class Receiver:
         self._name, self._cipher, self._counters = f"{spi:04x}", cipher, counters
         self._floor = counters.load(self._name)
         self._window = Window(self._floor, reach)
-        self._doubtful = self._floor  # counters below may be unused: the floor was kept ahead
+        # Counters below may be unused: the floor was kept ahead. The doubt ends with a newer frame.
+        self._doubtful = self._floor
+        self._stale, self._doubt = False, DOUBT
         self._block = _LEAST_BLOCK
 
     @property
@@ -116,6 +119,7 @@ class Receiver:
             self._window.check(counter)
         data = self._cipher.open(iv, header, sealed)
         if stale:
+            self._stale = True
             raise SecurityError(SecurityFault.STALE)
         if counter >= self._floor:
             self._keep(counter + self._block)
@@ -143,6 +147,9 @@ class Receiver:
     def relax(self) -> None:
         """Called each second: smaller blocks while little comes, so that a restart costs little."""
         self._block = max(self._block // 2, _LEAST_BLOCK)
+        self._doubt -= self._stale
+        if self._doubt <= 0:
+            self._doubtful = 0
 
     def close(self) -> None:
         """Keep where the window stands; the receiver is not used afterwards."""
