@@ -14,6 +14,7 @@ from flight.dictionary.registry import items
 from flight.dictionary.values import LayoutError, checked, suggestion
 from flight.governor.levels import levels
 from flight.hal.board import open_board
+from flight.link.coding.ends import Coding
 from flight.runtime.port import parse_endpoint
 
 MOST_SEED = 2**32 - 1
@@ -32,6 +33,13 @@ def _whole(most: int) -> Callable[[Any], bool]:
 def _endpoint(value: Any) -> bool:
     try:
         return isinstance(value, str) and bool(parse_endpoint(value))
+    except ValueError:
+        return False
+
+
+def _coding(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(Coding.parse(value))
     except ValueError:
         return False
 
@@ -65,6 +73,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "link.spacecraft": (_whole(1023), "a whole number from 0 to 1023"),
     "link.keys": (_path, "a folder of keys"),
     "link.cfdp_crc": (lambda value: type(value) is bool, "true or false"),
+    "link.coding": (_coding, "words of cltu or cltu-randomised, rs1 to rs5 or rs8"),
     "link.space.listen": (_endpoint, "HOST:PORT"),
     "link.space.peer": (_endpoint, "HOST:PORT"),
     "executor.payload": (_path, "a folder"),
@@ -83,6 +92,7 @@ _OPTIONAL = {
     "seed",
     "link.keys",
     "link.cfdp_crc",
+    "link.coding",
     "executor.canary.program",
     "executor.canary.scene",
     "governor.levels",

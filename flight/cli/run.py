@@ -91,7 +91,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _require_keys(options: argparse.Namespace, link: dict[str, Any]) -> None:
-    from flight.link.sdls.folder import KeyFolderError, check
+    from flight.link.security import open_ring
+    from flight.runtime.store import FileStore
 
     if options.insecure_dev:
         if options.keys is not None:
@@ -105,8 +106,8 @@ def _require_keys(options: argparse.Namespace, link: dict[str, Any]) -> None:
         hint = "--keys DIR or [link] keys (ground key init makes them), or --insecure-dev"
         raise Stop(Exit.USAGE, f"no keys for the link: {hint}")
     try:
-        check(Path(link["keys"]))
-    except KeyFolderError as error:
+        open_ring(link, FileStore(options.dir))
+    except (OSError, ValueError) as error:
         raise Stop(Exit.CHECK_FAILED, f"refused: {error}") from error
 
 

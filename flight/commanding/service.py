@@ -210,7 +210,8 @@ class Commanding(Service):
 
     @handles(Unschedule)
     def _unschedule(self, command: Unschedule) -> None:
-        self._change(lambda: self._timeline.delete(command.request))
+        given_up = self._change(lambda: self._timeline.delete(command.request))
+        self._give_up(given_up, Reason.CANCELLED, "deleted from the schedule")
 
     @handles(EnableSchedule)
     def _enable(self, _command: EnableSchedule) -> None:

@@ -45,12 +45,14 @@ class Timeline:
         ordered = sorted([*waiting, (command.release, command.packet)], key=lambda each: each[0])
         self._save(_Saved(self._saved.enabled, ordered))
 
-    def delete(self, request: int) -> None:
-        """Give one up. Raises Refused, OSError."""
+    def delete(self, request: int) -> bytes:
+        """Give one up; return its packet. Raises Refused, OSError."""
+        given_up = [each for _, each in self._saved.activities if _request(each) == request]
         left = [each for each in self._saved.activities if _request(each[1]) != request]
-        if len(left) == len(self._saved.activities):
+        if not given_up:
             raise Refused(Reason.UNKNOWN, f"no telecommand {request:#010x} waits")
         self._save(_Saved(self._saved.enabled, left))
+        return given_up[0]
 
     def reset(self) -> list[bytes]:
         """Give all up; return their packets. Raises OSError."""

@@ -25,7 +25,7 @@ from flight.link.sdls import folder
 from flight.link.sdls.alarm import Alarm
 from flight.link.sdls.derivation import Direction
 from flight.link.sdls.errors import KeyringError, SecurityFault
-from flight.link.sdls.keyring import Keyring
+from flight.link.sdls.keyring import NAME, Keyring
 from flight.link.sdls.linkend import LinkEnd
 from flight.runtime.counters import CounterFiles
 from flight.runtime.service import Refused, Store
@@ -64,6 +64,18 @@ class NodeSecurity:
     def revoke(self, command: RevokeKey) -> None:
         """Destroy a key. Raises Refused."""
         self._change(lambda end: end.ring.revoke(command.epoch))
+        self._destroy_given()
+
+    def _destroy_given(self) -> None:
+        """The folder that the node was given holds the key as well, in both generations."""
+        assert self.end is not None
+        try:
+            own = self._store.read(RING)
+            _, _, given = folder.read(Path(self._settings["keys"]))
+            for _ in range(2 if own else 0):
+                given.write(NAME, own or b"")
+        except (OSError, folder.KeyFolderError) as error:
+            self.end.unsaved = f"the key folder still has a revoked key: {error}"
 
     def _change(self, change: Callable[[LinkEnd], None]) -> None:
         if self.end is None:
@@ -140,7 +152,13 @@ class NodeSecurity:
 
 
 def _open(settings: Mapping[str, Any], store: Store) -> LinkEnd:
-    """The node's own ring, once it has one of these keys; else the one it was given."""
+    ring = open_ring(settings, store)
+    return LinkEnd(ring, Direction.DOWN, CounterFiles(store.path(f"{COUNTERS}/x").parent))
+
+
+def open_ring(settings: Mapping[str, Any], store: Store) -> Keyring:
+    """The node's own ring, once it has one of these keys; else the one it was given. ``settings``
+    are those of the link. Raises ValueError, OSError."""
     place = settings.get("keys")
     if not place:
         raise ValueError("link.keys is missing; without keys only --insecure-dev flies")
@@ -157,4 +175,4 @@ def _open(settings: Mapping[str, Any], store: Store) -> LinkEnd:
         ring = Keyring(kek, given, store, RING)
     if ring.spacecraft != int(settings["spacecraft"]):
         raise ValueError(f"the keys are for spacecraft {ring.spacecraft:#x}")
-    return LinkEnd(ring, Direction.DOWN, CounterFiles(store.path(f"{COUNTERS}/x").parent))
+    return ring

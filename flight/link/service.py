@@ -66,11 +66,12 @@ class Link(Service):
         self._security = NodeSecurity(context.settings, context.store)
         self._uplink = Uplink(spacecraft, self._security.end, self._room)
         coding = Coding.parse(str(context.settings.get("coding", "")))
-        self._coding = NodeCoding(coding, parameters.frame_size)
-        self._frame_size, self._fixed = parameters.frame_size, bool(coding.depth)
+        size = coding.fitting(parameters.frame_size)
+        self._coding = NodeCoding(coding, size)
+        self._frame_size, self._fixed = size, bool(coding.depth)
         self._downlink = Downlink(
             spacecraft,
-            parameters.frame_size,
+            size,
             parameters.downlink_rate,
             parameters.idle_period,
             lambda now: self._files.next_packet(now),

@@ -171,6 +171,10 @@ def revoke_arguments(parser: Parser) -> None:
 def revoke(options: argparse.Namespace) -> int:
     """Destroy a master key that is not in use, on board and here."""
     with connect(options.dir) as client, display(options.json) as shown:
+        states = client.request({"verb": "key", "do": "states"})["states"]
+        if str(options.epoch) not in states:
+            known = ", ".join(states)
+            raise Stop(Exit.REFUSED_ON_GROUND, f"refused: no key {options.epoch}; known: {known}")
         _complete(client, shown, options, "key.revoke", {"epoch": str(options.epoch)}, "UNKNOWN")
         client.request({"verb": "key", "do": "revoke", "epoch": options.epoch})
     if options.json:

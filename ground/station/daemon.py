@@ -65,13 +65,14 @@ class Station:
         self._files = FileDesk(folder, settings.file_round_trip, self._clock.now(), first)
         self._keys = keys
         end = None if keys is None else keys.end
+        fountain = FountainDesk(self._files.inbox)
         self._session = LinkSession(
             settings,
             self._files.engine,
             self._archive.take_sequence,
             end,
             coding,
-            FountainDesk(self._files.inbox),
+            fountain,
         )
         self._recorder = Recorder(self._archive, self._files.inbox)
         self._audit = AuditLog(folder / "audit")
@@ -79,6 +80,7 @@ class Station:
         self._requests = Requests(
             self._session,
             self._files,
+            fountain,
             self._archive,
             self._audit,
             keys,
@@ -136,6 +138,7 @@ class Station:
         find it in the archive."""
         happenings = self._session.happenings()
         self._adaptation.hear(happenings)
+        self._requests.hear(happenings)
         lines = [self._recorder.record(each, self._clock.utc_ns()) for each in happenings]
         if any(isinstance(each, FileUplink) and each.outcome for each in happenings):
             self._files.tidy()

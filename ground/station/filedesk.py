@@ -120,9 +120,9 @@ class FileDesk:
             raise
         return transaction.number
 
-    def find(self, name: str) -> State | None:
-        """A file on its way up, by its name."""
-        return next((s for s in self.engine.progress() if s.sending and s.name == name), None)
+    def find(self, name: str) -> list[State]:
+        """Files of a name on their way up."""
+        return [s for s in self.engine.progress() if s.sending and s.name == name]
 
     def tidy(self) -> None:
         """Remove copies that no transfer needs any more."""

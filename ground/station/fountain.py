@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flight.link.channels import Entity
 from flight.link.errors import LinkError
-from flight.link.fountain.codec import Kind, Report, Verdict, parse
+from flight.link.fountain.codec import Incoming, Kind, Report, Verdict, parse
 from ground.station.happenings import FileDelivered, FileProgress, Happening
 from ground.station.inbox import Inbox
 
@@ -27,7 +27,7 @@ class FountainDesk:
         self._receiver = _receiver(inbox)
         self._unread: Counter[str] = Counter()
         self._reports: dict[int, Report] = {}  # the newest of each transfer that the receiver has
-        self._told: dict[str, int] = {}
+        self._told: dict[int, int] = {}
         self._due = -math.inf
 
     @property
@@ -58,16 +58,21 @@ class FountainDesk:
         self._due = now + PERIOD
         for report in self._receiver.reports(SILENCE, now):
             self._reports[report.transfer] = report
-        found: list[Happening] = []
         states = self._receiver.progress()
-        for name, received, size in states:
-            if self._told.get(name) != received:
-                found.append(FileProgress(name, received, size))
-        self._told = {name: received for name, received, _ in states}
+        found: list[Happening] = [
+            FileProgress(each.name, each.received, each.size)
+            for each in states
+            if self._told.get(each.transfer) != each.received
+        ]
+        self._told = {each.transfer: each.received for each in states}
         for name, size in self._receiver.delivered:
             found += [FileProgress(name, size, size), FileDelivered(name, size)]
         self._receiver.delivered.clear()
         return found
+
+    def incoming(self) -> list[Incoming]:
+        """Files of which a part is there."""
+        return [] if self._receiver is None else self._receiver.progress()
 
     def _refuse(self, packet: bytes) -> None:
         try:

@@ -9,10 +9,12 @@ from typing import Any
 
 from flight.console.exits import Exit, Stop
 from flight.dictionary.enums import CommandClass
+from flight.dictionary.files import FileTransfer
 from flight.dictionary.layout import LayoutError
 from flight.dictionary.registry import Command, item
 from flight.link.cfdp import State
 from flight.link.errors import LinkError
+from flight.link.fountain.codec import Incoming
 from flight.runtime.audit import AuditLog
 from flight.runtime.clock import SystemClock
 from ground.commanding import build_command
@@ -21,9 +23,12 @@ from ground.keys.desk import answer
 from ground.keys.holder import KeyHolder
 from ground.station.archive import RELEASE, Archive
 from ground.station.filedesk import FileDesk
+from ground.station.fountain import FountainDesk
+from ground.station.happenings import Happening, PacketReceived
 from ground.station.session import LinkSession, QueueFull
 
 Json = dict[str, Any]
+TOLD = 128  # files of which the node's word is kept
 VERBS = "send, withdraw, put, transfers, hold, go, cancel, status, key"
 
 
@@ -34,12 +39,14 @@ class Requests:
         self,
         session: LinkSession,
         files: FileDesk,
+        fountain: FountainDesk,
         archive: Archive,
         audit: AuditLog,
         keys: KeyHolder | None,
         flush: Callable[[], None],
     ) -> None:
         self._session, self._files, self._archive = session, files, archive
+        self._fountain, self._told = fountain, dict[int, FileTransfer]()
         self._audit, self._keys, self._flush = audit, keys, flush
         self._clock = SystemClock()
 
@@ -56,10 +63,7 @@ class Requests:
                 case {"verb": "put", "path": str(path), "name": str(name)}:
                     return self._put(Path(path), name, request, peer.user)
                 case {"verb": "transfers"}:
-                    states = self._files.engine.progress()
-                    rate = self._session.watch.rate
-                    told = [_transfer(state, rate(state.id)) for state in states]
-                    return self._done(transfers=told)
+                    return self._done(transfers=self._transfers())
                 case {"verb": "hold" | "go" | "cancel" as what, "name": str(name)}:
                     return self._change(what, name, peer.user)
                 case {"verb": "status"}:
@@ -76,6 +80,24 @@ class Requests:
 
     def _done(self, **more: Any) -> Json:
         return {"ok": True, "link": self._session.link_up, **more}
+
+    def hear(self, happenings: list[Happening]) -> None:
+        """Keep what the node says of files on their way down: it may hold them."""
+        for each in happenings:
+            if isinstance(each, PacketReceived) and isinstance(each.message, FileTransfer):
+                self._told[each.message.transaction] = each.message
+        while len(self._told) > TOLD:
+            del self._told[next(iter(self._told))]
+
+    def _transfers(self) -> list[Json]:
+        rate = self._session.watch.rate
+        found = [
+            _transfer(state, rate(state.id), self._told.get(state.id.number % (1 << 32)))
+            for state in self._files.engine.progress()
+        ]
+        return found + [
+            _poured(each, self._told.get(each.transfer)) for each in self._fountain.incoming()
+        ]
 
     def _note(self, what: str, subject: str, who: str, detail: str = "") -> None:
         self._audit.add(self._clock.utc_ns(), what, subject, who, detail)
@@ -130,16 +152,18 @@ class Requests:
         return self._done(transaction=number)
 
     def _change(self, what: str, name: str, who: str) -> Json:
-        """Hold, go on with or give up a file on its way up."""
-        state = self._files.find(name)
-        if state is None:
+        """Hold, go on with or give up all files of a name on their way up."""
+        states = self._files.find(name)
+        if not states:
             return {"ok": False, "code": Exit.REFUSED_ON_GROUND, "error": f"{name} is not going up"}
         engine, now = self._files.engine, self._clock.now()
-        {"hold": engine.suspend, "go": engine.resume, "cancel": engine.cancel}[what](state.id, now)
-        if what == "cancel":
-            engine.resume(state.id, now)  # of a held one no word would leave
-        self._note(what, name, who, f"transaction {state.id.number}")
-        return self._done(transaction=state.id.number)
+        change = {"hold": engine.suspend, "go": engine.resume, "cancel": engine.cancel}[what]
+        for state in states:
+            change(state.id, now)
+            if what == "cancel":
+                engine.resume(state.id, now)  # of a held one no word would leave
+            self._note(what, name, who, f"transaction {state.id.number}")
+        return self._done(transactions=[state.id.number for state in states])
 
 
 def _confirmed(command: Command, confirmed: object) -> None:
@@ -154,7 +178,8 @@ def _refused(text: str) -> Json:
     return {"ok": False, "code": Exit.REFUSED_ON_GROUND, "error": f"refused: {text}"}
 
 
-def _transfer(state: State, rate: float) -> Json:
+def _transfer(state: State, rate: float, told: FileTransfer | None) -> Json:
+    held = state.suspended or (not state.sending and told is not None and told.suspended)
     return {
         "name": state.name,
         "direction": "up" if state.sending else "down",
@@ -164,6 +189,21 @@ def _transfer(state: State, rate: float) -> Json:
         "resent": state.resent,
         "rate": round(rate),
         "priority": state.priority,
-        "held": state.suspended,
+        "held": held,
         "class": 2 if state.acknowledged else 1,
+    }
+
+
+def _poured(each: Incoming, told: FileTransfer | None) -> Json:
+    return {
+        "name": each.name,
+        "direction": "down",
+        "transaction": each.transfer,
+        "size": each.size,
+        "done": each.received,
+        "resent": 0,
+        "rate": 0,
+        "priority": 0 if told is None else told.priority,
+        "held": told is not None and told.suspended,
+        "class": "fountain",
     }

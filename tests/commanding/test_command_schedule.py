@@ -117,6 +117,7 @@ def test_one_or_all_are_given_up(node: Node) -> None:
     packets = [later(node, 10 + i) for i in range(3)]
     assert node.send(Unschedule(packets[1].request_id))[-1] == DONE
     assert waiting(node) == 2
+    assert node.stages(packets[1].request_id) == [(Stage.FAILED, Reason.CANCELLED)]
     assert node.send(Unschedule(packets[1].request_id))[-1] == (Stage.FAILED, Reason.UNKNOWN)
     assert node.send(ResetSchedule())[-1] == DONE
     assert waiting(node) == 0

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flight.link.coding.codeblock import DEPTHS, Shape
 from flight.link.coding.ends import Coding, GroundCoding, NodeCoding
 from ground.station.happenings import StageChanged
 from hil.bench.virtual import VirtualBench
@@ -34,6 +37,15 @@ def test_frames_that_no_code_block_holds_are_refused_at_once() -> None:
     for end in (NodeCoding, GroundCoding):
         with pytest.raises(ValueError, match="code block"):
             end(Coding(depth=1), 640)
+
+
+@given(st.sampled_from(DEPTHS), st.integers(128, 2048))
+def test_a_length_that_fits_is_the_longest_one(depth: int, size: int) -> None:
+    found = Coding(depth=depth).fitting(size)
+    NodeCoding(Coding(depth=depth), found)
+    for longer in range(found + 1, size + 1):
+        with pytest.raises(ValueError):
+            Shape(longer, depth, True)
 
 
 @pytest.mark.parametrize("text", ["", "cltu", "cltu-randomised rs5"])

@@ -103,7 +103,7 @@ def test_bad_manifests_open_nothing() -> None:
         receiver.receive(packet, 0.0)
     for transfer in range(2, 40):
         receiver.receive(Manifest(transfer, "g", 0, 64, 1, bytes(32)).pack(), 0.0)
-    assert [name for name, _, _ in receiver.progress()] == ["f"]
+    assert [each.name for each in receiver.progress()] == ["f"]
     assert receiver.counters["evicted"] == 0
 
 

@@ -73,6 +73,7 @@ def site(tmp_path: Path) -> Site:
 def test_a_rotation_by_telecommand(site: Site) -> None:
     site.second(0.0)
     new = site.holder.prepare()
+    wrapped = site.end.ring.wrapped(1)
     site.node.load(LoadKey(new["epoch"], new["wrapped"]))
     site.node.load(LoadKey(new["epoch"], new["wrapped"]))  # again, the answer was lost
     assert site.second(1.0) == [KeyChanged(2, KeyState.PRE_ACTIVE, new["fingerprint"])]
@@ -89,6 +90,8 @@ def test_a_rotation_by_telecommand(site: Site) -> None:
     site.restart()
     assert site.node.status({}).epoch == 2
     assert site.end.ring.states()[1] is KeyState.DESTROYED
+    for path in site.keys.glob("keyring~?"):  # the folder that was given
+        assert wrapped not in path.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from flight.dictionary.registry import Command, Telemetry
 from flight.dictionary.telemetry import CommandStage, LinkStatus, NodeState, TaskStatus
 from flight.link import services
 from flight.link.channels import Apid, VirtualChannel
+from flight.link.coding.ends import Coding, GroundCoding
 from flight.link.errors import LinkError
 from flight.link.pus import Report, Telecommand
 from flight.link.services import EventRecord
@@ -76,6 +77,8 @@ class FlyingNode:
         prefix: Sequence[str] = (),
         program: Sequence[str] = ("-m", "flight"),
         arguments: Sequence[str] = ("--allow-injection",),
+        coding: str = "",
+        frame_size: int = 640,
     ) -> None:
         self.state = state or folder / "node"
         self.log = folder / "node.log"
@@ -89,7 +92,8 @@ class FlyingNode:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = probe.getsockname()
-        self._deframer = TmDeframer(SPACECRAFT, 640)
+        self._coding = GroundCoding(Coding.parse(coding), frame_size)
+        self._deframer = TmDeframer(SPACECRAFT, frame_size)
         self._sequence = 0
         self._number, self._numbered = 0, -1.0  # N(S), and when it was taken
         self._words = [
@@ -211,11 +215,12 @@ class FlyingNode:
         return self.process.wait()
 
     def _take(self, datagram: bytes) -> None:
-        for _, packet in self._deframer.feed(datagram):
-            try:
-                self._note(services.parse_report(Report.unpack(packet)))
-            except LinkError:  # a packet with a file PDU
-                continue
+        for frame in self._coding.received(datagram):
+            for _, packet in self._deframer.feed(frame):
+                try:
+                    self._note(services.parse_report(Report.unpack(packet)))
+                except LinkError:  # a packet with a file PDU
+                    continue
 
     def _note(self, report: object) -> None:
         if isinstance(report, CommandStage):
@@ -254,7 +259,7 @@ class FlyingNode:
         """Send a telecommand packet in an AD frame; its request id."""
         self._sequence += 1
         packet = Telecommand(Apid.NODE, self._sequence, service, subtype, data)
-        self.transmit(self.frame(packet.pack()))
+        self.transmit(self._coding.sent(self.frame(packet.pack())))
         return packet.request_id
 
     def frame(self, packet: bytes) -> bytes:

@@ -17,6 +17,7 @@ from flight.link import services
 from flight.link.channels import Apid
 from flight.link.pus import Telecommand
 from flight.link.tc import TcFrame
+from hil.bench.keys import make_pair
 from hil.bench.local import Line, LocalBench
 
 SPACECRAFT = 0xA5
@@ -111,3 +112,13 @@ def test_a_node_that_flies_without_keys_refuses_them(tmp_path: Path) -> None:
         request = node.command(LoadKey(2, "00" * 40))
         assert node.outcome(request) == (Stage.FAILED, Reason.PERMISSION)
         assert node.outcome(node.command(Ping())) == (Stage.COMPLETED, Reason.NONE)
+
+
+def test_a_damaged_keyring_is_refused_in_one_line(tmp_path: Path) -> None:
+    _, keys = make_pair(tmp_path / "keys", SPACECRAFT)
+    for ring in keys.glob("keyring~?"):
+        ring.write_bytes(bytes(range(50)))
+    refused = flight("flight", "run", "--keys", str(keys), "--dir", str(tmp_path / "node"))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("flight: refused: ")
+    assert refused.stderr.count("\n") == 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flight.link.coding.cltu import CltuDecoder, encode_cltu
 from flight.link.coding.codeblock import CodeblockDecoder, CodeblockEncoder, Shape
+from flight.link.coding.reed_solomon import INFORMATION
 
 _WORD = re.compile(r"cltu(?P<random>-randomised)?|rs(?P<depth>[1-58])")
 
@@ -38,6 +39,12 @@ class Coding:
             else:
                 found = cls(True, bool(match["random"]), found.depth)
         return found
+
+    def fitting(self, size: int) -> int:
+        """The longest frame, of ``size`` octets at most, that the code blocks hold."""
+        if not self.depth:
+            return size
+        return min(size, INFORMATION * self.depth) // self.depth * self.depth
 
 
 class NodeCoding:

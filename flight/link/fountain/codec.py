@@ -116,6 +116,16 @@ def parse(raw: bytes) -> tuple[Kind, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file that a receiver has a part of, in octets that came at least once."""
+
+    transfer: int
+    name: str
+    received: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The receiver's word on a transfer; ``lacking`` counts symbols."""
 

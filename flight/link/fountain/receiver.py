@@ -17,6 +17,7 @@ from flight.link.fountain.codec import (
     MANIFEST_EVERY,
     SPARE,
     SYMBOL_UNIT,
+    Incoming,
     Kind,
     Manifest,
     Report,
@@ -106,11 +107,13 @@ class FountainReceiver:
                 told.append(Report(transfer, Verdict.LACKING, entry.lacking))
         return told
 
-    def progress(self) -> list[tuple[str, int, int]]:
-        """Name, octets that came at least once and size, of the files that are open."""
+    def progress(self) -> list[Incoming]:
+        """The files that are open."""
         return [
-            (known.name, min(len(entry.ids) * known.symbol, known.size), known.size)
-            for entry in self._open.values()
+            Incoming(
+                transfer, known.name, min(len(entry.ids) * known.symbol, known.size), known.size
+            )
+            for transfer, entry in self._open.items()
             if (known := entry.manifest) is not None
         ]
 
