@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -29,6 +30,8 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        # argparse takes -33.9 for a value, but -33.9,18.4 for an option.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def parse_verb(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse; an unknown option is named before a missing one. Raises Stop (2)."""

@@ -212,7 +212,7 @@ def _span(field: dict[str, Any]) -> str:
 def _properties(item: dict[str, Any]) -> str:
     crosses = f"link layout {item['size']} B" if item["linked"] else "on the bus only"
     if item["kind"] == "command":
-        return f"Executed by `{item['service']}`; {crosses}."
+        return f"Class {item['class']}, executed by `{item['service']}`; {crosses}."
     if item["kind"] == "telemetry":
         recorded = "recorded" if item["recorded"] else "not recorded"
         return f"Delivery {item['delivery']}, depth {item['depth']}, {recorded}; {crosses}."

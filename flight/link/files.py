@@ -268,22 +268,24 @@ class NodeFiles:
     # For the ground.
 
     def suspend(self, name: str) -> None:
-        """Hold a downlink. Raises Refused."""
+        """Hold all downlinks of a name. Raises Refused."""
         now = self._context.clock.now()
-        if not self._fountain.suspend(name, True, now):
-            self.engine.suspend(self._named(name), now)
+        poured = self._fountain.suspend(name, True, now)
+        for transaction in self._named(name, poured):
+            self.engine.suspend(transaction, now)
 
     def resume(self, name: str) -> None:
-        """Go on with it. Raises Refused."""
+        """Go on with them. Raises Refused."""
         now = self._context.clock.now()
-        if not self._fountain.suspend(name, False, now):
-            self.engine.resume(self._named(name), now)
+        poured = self._fountain.suspend(name, False, now)
+        for transaction in self._named(name, poured):
+            self.engine.resume(transaction, now)
 
-    def _named(self, name: str) -> TransactionId:
-        for state in self._sending():
-            if state.name == name:
-                return state.id
-        raise Refused(Reason.UNKNOWN, f"{name} is not being sent")
+    def _named(self, name: str, poured: bool) -> list[TransactionId]:
+        found = [state.id for state in self._sending() if state.name == name]
+        if not found and not poured:
+            raise Refused(Reason.UNKNOWN, f"{name} is not being sent")
+        return found
 
     def _sending(self) -> list[State]:
         return [state for state in self.engine.progress() if state.sending]

@@ -13,10 +13,15 @@ from flight.dictionary.fieldspec import FieldSpec, fields
 from flight.dictionary.registry import BY_NAME, items
 from ground.cli.display import display, stage_text
 from ground.cli.follow import Follower, connect
-from ground.cli.parser import pair, station_argument, utc_time
+from ground.cli.parameters import ParameterReport
+from ground.cli.parser import pair, request_id, station_argument, utc_time
 from ground.commanding import build_command
 
 WAITABLE = (Stage.SENT, Stage.ACCEPTED, Stage.STARTED, Stage.COMPLETED)
+_MARKS = {
+    CommandClass.HAZARDOUS: " [HAZARDOUS: needs --confirm, which arms it]",
+    CommandClass.SAFE: " [SAFE: may go with --bypass]",
+}
 
 
 def _known() -> str:
@@ -24,7 +29,7 @@ def _known() -> str:
     lines = ["commands:"]
     for item in items("command"):
         if item.linked:
-            lines.append(f"  {item.name:<18}{item.summary}")
+            lines.append(f"  {item.name:<18}{item.summary}{_MARKS.get(item.category, '')}")
             lines += [_argument(spec) for spec in fields(item.type)]
     return "\n".join(lines)
 
@@ -51,13 +56,20 @@ def send_arguments(parser: Parser) -> None:
         "values", nargs="*", default=[], type=pair, metavar="k=v", help="its arguments"
     )
     parser.add_argument(
-        "--wait", type=_stage, metavar="STAGE", help="return when this stage is reached"
+        "--wait",
+        type=_stage,
+        metavar="STAGE",
+        help="return when this stage is reached; with --at, COMPLETED: when the node has taken it"
+        " into its schedule; of parameter.report, COMPLETED: when all values have come",
     )
     parser.add_argument(
         "--timeout", type=seconds, default=30.0, metavar="S", help="longest wait (30 s)"
     )
     parser.add_argument(
-        "--at", type=utc_time, metavar="UTC", help="have the node keep it until then, ISO 8601"
+        "--at",
+        type=utc_time,
+        metavar="UTC",
+        help="have the node keep it until then, ISO 8601; the id that it is kept under is printed",
     )
     parser.add_argument(
         "--confirm", metavar="NAME", help="name of a hazardous command, which is then armed first"
@@ -75,18 +87,44 @@ def send(options: argparse.Namespace) -> int:
     """Check the command against the dictionary, send it, follow it to a stage."""
     values = dict(options.values)
     build_command(options.name, values)
+    report = _report(options, values)
     with connect(options.dir) as client, display(options.json) as shown:
         follower = Follower(client, shown)
         if options.confirm == options.name and options.at is None:
             _arm(follower, options)
         asked = {"confirm": options.confirm, "release": options.at, "bypass": options.bypass}
         follower.send(options.name, values, **asked)
+        if not options.json:
+            _queued(options, follower)
         try:
-            if options.wait is not None:
-                follower.reach(options.wait, options.timeout)
+            _follow(options, follower, report)
         finally:
-            _finish(options, follower)
+            if options.json:
+                print_json(_json(options, follower, report))
+    if report is not None and not options.json:
+        print_table(("parameter", "value", "allowed"), report.rows())
     return Exit.OK
+
+
+def _report(options: argparse.Namespace, values: dict[str, str]) -> ParameterReport | None:
+    """What collects the values that a command has the node tell, if they are waited for."""
+    if (options.name, options.wait, options.at) != ("parameter.report", Stage.COMPLETED, None):
+        return None
+    return ParameterReport(values["name"])
+
+
+def _follow(
+    options: argparse.Namespace, follower: Follower, report: ParameterReport | None
+) -> None:
+    if report is not None:
+
+        def told(line: dict[str, Any]) -> bool:
+            report.take(line)
+            return follower.completed and report.whole
+
+        follower.until(told, options.timeout, report.lacks)
+    elif options.wait is not None:
+        follower.reach(options.wait, options.timeout)
 
 
 def _arm(follower: Follower, options: argparse.Namespace) -> None:
@@ -97,23 +135,26 @@ def _arm(follower: Follower, options: argparse.Namespace) -> None:
         follower.reach(Stage.COMPLETED, options.timeout)
 
 
-def _finish(options: argparse.Namespace, follower: Follower) -> None:
-    if options.json:
-        last = follower.stages[-1]["stage"] if follower.stages else "QUEUED"
-        print_json(
-            {
-                "request": follower.request,
-                "command": options.name,
-                "link": follower.link,
-                "scheduled": follower.scheduled,
-                "stage": last,
-                "stages": follower.stages,
-            }
-        )
-    elif options.wait is None:
+def _queued(options: argparse.Namespace, follower: Follower) -> None:
+    if options.wait is None:
         print(f"{options.name} queued as request {follower.request:#010x}{follower.waits}")
-        if follower.scheduled:
-            print(f"the node releases it as request {follower.scheduled:#010x}")
+    if follower.scheduled:
+        kept = f"{follower.scheduled:#010x}"
+        print(f"to be released on board as request {kept}; see ground cmd status {kept}")
+
+
+def _json(
+    options: argparse.Namespace, follower: Follower, report: ParameterReport | None
+) -> dict[str, Any]:
+    found = {
+        "request": follower.request,
+        "command": options.name,
+        "link": follower.link,
+        "scheduled": follower.scheduled,
+        "stage": follower.stages[-1]["stage"] if follower.stages else "QUEUED",
+        "stages": follower.stages,
+    }
+    return found if report is None else found | {"values": report.values}
 
 
 def history_arguments(parser: Parser) -> None:
@@ -166,7 +207,10 @@ def cancel_arguments(parser: Parser) -> None:
 def cancel(options: argparse.Namespace) -> int:
     """Withdraw a telecommand that still waits for the link."""
     with connect(options.dir) as client:
-        client.request({"verb": "withdraw", "request": options.request})
+        try:
+            client.request({"verb": "withdraw", "request": options.request})
+        except Stop as stop:
+            raise Stop(stop.code, f"{stop}{_kept(options)}") from stop
     if options.json:
         print_json({"request": options.request, "withdrawn": True})
     else:
@@ -174,10 +218,23 @@ def cancel(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _kept(options: argparse.Namespace) -> str:
+    """How to give up a telecommand that the node keeps until its time; nothing for others."""
+    from ground.station.archive import RELEASE
+    from ground.station.records import Records
+
+    with Records(options.dir) as records:
+        command = records.command(options.request)
+    if command is None or RELEASE not in command["arguments"]:
+        return ""
+    if command["stages"] and command["stages"][-1]["stage"] != "SENT":
+        return ""  # released meanwhile, or given up
+    hint = f"ground cmd send schedule.delete request={options.request:#010x}"
+    return f"; the node keeps it until its time: {hint}"
+
+
 def _request_argument(parser: Parser) -> None:
-    parser.add_argument(
-        "request", type=lambda text: int(text, 0), metavar="REQUEST", help="request id, 0x…"
-    )
+    parser.add_argument("request", type=request_id, metavar="REQUEST", help="request id, 0x…")
     station_argument(parser)
     json_argument(parser)
 

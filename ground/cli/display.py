@@ -27,6 +27,9 @@ class Display(Protocol):
     def file(self, line: Line) -> None:
         """Progress of a file: ``name``, ``received``, ``size``, ``resent``, ``rate``."""
 
+    def link(self, up: bool) -> None:
+        """The link has come up, or is down while something waits for it."""
+
 
 class Silent:
     """Shows nothing, for ``--json``."""
@@ -44,6 +47,9 @@ class Silent:
         """Not shown."""
 
     def file(self, line: Line) -> None:
+        """Not shown."""
+
+    def link(self, up: bool) -> None:
         """Not shown."""
 
 
@@ -74,6 +80,10 @@ class Plain(Silent):
         tenth = 10 * line["received"] // max(1, line["size"])
         if self._changed(line["name"], tenth):
             print(f"file {line['name']}: {tenth * 10} % of {file_text(line)}", flush=True)
+
+    def link(self, up: bool) -> None:
+        """A line."""
+        print(link_text(up), flush=True)
 
 
 class Rich:
@@ -122,6 +132,10 @@ class Rich:
         note = f"{line['received']} of {file_text(line)}"
         self._bar(line["name"], line["received"], line["size"], note)
 
+    def link(self, up: bool) -> None:
+        """A coloured line above the bars."""
+        self._progress.console.print(link_text(up), style="green" if up else "yellow")
+
 
 def stage_text(line: Line) -> str:
     """Stage, with reason and origin where they matter."""
@@ -133,6 +147,11 @@ def stage_text(line: Line) -> str:
     if line.get("healed"):
         text += ", from the ledger"
     return text
+
+
+def link_text(up: bool) -> str:
+    """What becomes of that which waits."""
+    return "link up" if up else "link down: waiting for acquisition"
 
 
 def task_text(fields: Line) -> str:

@@ -92,7 +92,8 @@ def _elements(options: argparse.Namespace) -> Elements:
     from flight.dictionary.orbit import Elements, parse_tle
 
     if options.tle is None:
-        return Elements.circular(*options.orbit, epoch=EPOCH)
+        altitude, inclination = options.orbit
+        return Elements.circular(altitude, inclination, epoch=EPOCH)
     try:
         return parse_tle(options.tle.read_text("ascii", errors="replace"))
     except ValueError as error:

@@ -24,7 +24,12 @@ def fetch(
     follower = Follower(client, shown)
     follower.send(command, arguments)
 
+    share = ""
+
     def come(line: dict[str, Any]) -> bool:
+        nonlocal share
+        if line["happening"] == "progress" and line["name"] == name:
+            share = f"; {line['received']} of {line['size']} octets are here, and it goes on"
         return bool(line["happening"] == "file" and line["name"] == name)
 
-    follower.until(come, timeout)
+    follower.until(come, timeout, lambda: f"{name} has not come whole{share}")

@@ -50,7 +50,7 @@ def get(options: argparse.Namespace) -> int:
     path = options.dir / "inbox" / record["name"]
     data = _read(path, record)
     try:
-        written = _written(options, record["name"], data)
+        written = _written(options, record, data)
     except OSError as error:
         raise Stop(Exit.USAGE, f"{error.filename}: {error.strerror}") from error
     if options.json:
@@ -81,11 +81,13 @@ def _fetch(options: argparse.Namespace) -> None:
         raise Stop(stop.code, f"{absent}{stop}") from stop
 
 
-def _written(options: argparse.Namespace, name: str, data: bytes) -> list[str]:
-    """Write the copy and the picture, and say where."""
+def _written(options: argparse.Namespace, record: dict[str, Any], data: bytes) -> list[str]:
+    """Write the copy and the picture, and say where. Raises Stop, OSError."""
+    if options.render is not None and record["verdict"] == "plain":
+        raise Stop(Exit.USAGE, f"{record['name']} is no product: there is nothing to draw")
     said = []
     if options.out is not None:
-        target = options.out / name if options.out.is_dir() else options.out
+        target = options.out / record["name"] if options.out.is_dir() else options.out
         target.write_bytes(data)
         said.append(f"copied to {target}")
     if options.render is not None:

@@ -104,7 +104,7 @@ def pause_arguments(parser: Parser) -> None:
 
 
 def pause(options: argparse.Namespace) -> int:
-    """Hold a transfer where it stands."""
+    """Hold all transfers of a name where they stand."""
     return _change(options, "hold", "file.suspend", "held")
 
 
@@ -114,7 +114,7 @@ def resume_arguments(parser: Parser) -> None:
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Go on with a transfer."""
+    """Go on with all transfers of a name."""
     return _change(options, "go", "file.resume", "goes on")
 
 
@@ -124,22 +124,24 @@ def cancel_arguments(parser: Parser) -> None:
 
 
 def cancel(options: argparse.Namespace) -> int:
-    """Give a transfer up; the file stays where it was."""
+    """Give up all transfers of a name; the file stays where it was."""
     return _change(options, "cancel", "file.cancel", "given up")
 
 
 def _change(options: argparse.Namespace, verb: str, command: str, done: str) -> int:
-    """Change a transfer: one that goes up here, one that comes down on board."""
+    """Change all transfers of a name: those that go up here, those that come down on board."""
     with connect(options.dir) as client:
-        if _goes_up(client, options.name):
+        ways = _ways(client, options.name)
+        if "up" in ways:
             client.request({"verb": verb, "name": options.name})
-            return _say(options, done)
-    return _command(options, command, done)
+    if ways == {"up"}:
+        return _say(options, done)
+    return _command(options, command, done)  # also of a file of which nothing has come yet
 
 
-def _goes_up(client: ControlClient, name: str) -> bool:
+def _ways(client: ControlClient, name: str) -> set[str]:
     transfers = client.request({"verb": "transfers"})["transfers"]
-    return any(each["name"] == name and each["direction"] == "up" for each in transfers)
+    return {each["direction"] for each in transfers if each["name"] == name}
 
 
 def _command(options: argparse.Namespace, command: str, done: str) -> int:

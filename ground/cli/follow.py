@@ -27,6 +27,20 @@ def connect(folder: Path) -> ControlClient:
     return ControlClient(folder / "control.sock", "station")
 
 
+def unheard(client: ControlClient) -> str:
+    """What to add when nothing is heard of a node: frames that came and were not genuine."""
+    counters = client.request({"verb": "status"})["downlink"]
+    refused = sum(counters.get(name, 0) for name in ("tag", "spi"))
+    return f" ({refused} frames refused by the security layer: other keys?)" if refused else ""
+
+
+def _range(parameter: str) -> str:
+    from ground.cli.parameters import allowed
+
+    span = allowed(parameter)
+    return f": {parameter} may be {span}" if span else ""
+
+
 class Follower:
     """One telecommand, from sending to its end. Raises Stop with the exit code of the outcome."""
 
@@ -37,6 +51,7 @@ class Follower:
         self.stages: list[Line] = []
         self.link = False
         self.request = self.scheduled = 0
+        self._arguments: dict[str, str] = {}
 
     def send(
         self,
@@ -58,6 +73,7 @@ class Follower:
         reply = self._client.request(wanted | how)
         self.request, self.link = reply["request"], reply["link"]
         self.scheduled, self.stages = reply.get("scheduled", 0), []
+        self._arguments = arguments
         return self.request
 
     @property
@@ -65,12 +81,22 @@ class Follower:
         """What to add to "queued" when the link is down, or nothing."""
         return "" if self.link else "; link down, it waits for acquisition"
 
-    def until(self, done: Callable[[Line], bool], timeout: float) -> Line:
-        """Show lines until one fulfils ``done`` and return it.
+    @property
+    def completed(self) -> bool:
+        """Whether the board has carried it out."""
+        return any(stage["stage"] == "COMPLETED" for stage in self.stages)
+
+    def until(
+        self, done: Callable[[Line], bool], timeout: float, lacks: Callable[[], str] | None = None
+    ) -> Line:
+        """Show lines until one fulfils ``done`` and return it. ``lacks`` says what has not come of
+        a command that is completed.
 
         Raises Stop: 4 or 7 when the board refused, 5 when it did not answer, 6 when the link is
         down.
         """
+        if not self.link:
+            self._display.link(False)
         deadline = self._clock.now() + timeout
         while (remaining := deadline - self._clock.now()) > 0:
             line = self._client.receive(remaining)
@@ -80,11 +106,19 @@ class Follower:
             if done(line):
                 return line
             self._judge(line)
+        raise self._late(f"{round(timeout, 3):g} s", lacks)
+
+    def _late(self, waited: str, lacks: Callable[[], str] | None) -> Stop:
         last = self.stages[-1]["stage"] if self.stages else "QUEUED"
-        waited = round(timeout, 3)
+        state = f"the command is at {last}"
+        if lacks is not None and self.completed:
+            state = lacks()
+            if self.link:
+                return Stop(Exit.NO_ANSWER, f"waited {waited}: {state}")
+        why = unheard(self._client)
         if not self.link:
-            raise Stop(Exit.DOWN, f"link down for {waited:g} s; the command is at {last}")
-        raise Stop(Exit.NO_ANSWER, f"no answer within {waited:g} s; the command is at {last}")
+            return Stop(Exit.DOWN, f"link down for {waited}{why}; {state}")
+        return Stop(Exit.NO_ANSWER, f"no answer within {waited}{why}; {state}")
 
     def reach(self, stage: Stage, timeout: float) -> None:
         """Follow the command to a stage."""
@@ -110,6 +144,7 @@ class Follower:
                 self._display.file(line)
             case {"happening": "link", "up": bool(up)}:
                 self.link = up
+                self._display.link(up)
 
     def _judge(self, line: Line) -> None:
         if not self._ours(line):
@@ -119,4 +154,6 @@ class Follower:
         if line["stage"] == "FAILED":
             code = Exit.SAFE_MODE if line["reason"] == "MODE" else Exit.REFUSED_ON_BOARD
             meaning = _MEANING.get(line["reason"], "")
+            if (line["command"], line["reason"]) == ("parameter.set", "RANGE"):
+                meaning = _range(self._arguments["name"])
             raise Stop(code, f"{line['command']} failed on board: {line['reason']}{meaning}")

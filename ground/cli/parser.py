@@ -27,6 +27,17 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def request_id(text: str) -> int:
+    """Argument type: request id of a telecommand, 32 bits, decimal or 0x…."""
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is no request id, as 0x1825c0e6")
+    return number
+
+
 def address(text: str) -> tuple[str, int]:
     """Argument type: PORT or HOST:PORT."""
     from ground.datagram import parse_address

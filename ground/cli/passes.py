@@ -28,7 +28,7 @@ def _common(parser: Parser) -> None:
         "--station", type=_site, required=True, metavar="LAT,LON[,M]", help="deg, deg, m"
     )
     parser.add_argument(
-        "--mask", type=float, default=5.0, metavar="DEG", help="least elevation (5 deg)"
+        "--mask", type=_mask, default=5.0, metavar="DEG", help="least elevation (5 deg)"
     )
     parser.add_argument(
         "--stale", action="store_true", help="use elements that are more than 14 days off"
@@ -44,6 +44,16 @@ def _site(text: str) -> tuple[float, ...]:
     if len(numbers) not in (2, 3):
         raise argparse.ArgumentTypeError(f"{text!r} is no LAT,LON or LAT,LON,HEIGHT")
     return numbers
+
+
+def _mask(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 90:
+        raise argparse.ArgumentTypeError(f"{text!r} is no elevation from 0 to 90 deg")
+    return number
 
 
 def coming_arguments(parser: Parser) -> None:
@@ -110,8 +120,8 @@ def _sky(options: argparse.Namespace) -> Sky:
     except PassError as error:
         raise Stop(Exit.USAGE, f"--station: {error}") from error
     try:
-        sky = Sky.of(options.tle.read_text(), site)
-    except (PassError, UnicodeDecodeError) as error:
+        sky = Sky.of(options.tle.read_text(errors="replace"), site)
+    except PassError as error:
         raise Stop(Exit.USAGE, f"{options.tle}: {error}") from error
     except OSError as error:
         raise Stop(Exit.USAGE, f"{options.tle}: {error.strerror}") from error

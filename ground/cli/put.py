@@ -29,7 +29,11 @@ def put_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--priority", type=int, choices=range(10), default=5, metavar="0-9", help="higher first (5)"
     )
-    parser.add_argument("--wait", action="store_true", help="return when the node has kept it")
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="return when the node has kept it; of class 1, which it does not confirm, when sent",
+    )
     parser.add_argument(
         "--timeout", type=seconds, default=600.0, metavar="S", help="longest wait (600 s)"
     )
@@ -38,17 +42,19 @@ def put_arguments(parser: Parser) -> None:
 
 
 def put(options: argparse.Namespace) -> int:
-    """Queue a file for the node; with ``--wait`` follow it until it is kept there."""
+    """Queue a file for the node; with ``--wait`` follow it until it is kept, or sent."""
     name = options.name or options.path.name
     with connect(options.dir) as client, display(options.json) as shown:
         sending = Sending(client, options.path, name, options.priority, options.acknowledged)
         if options.wait:
             sending.finish(shown, options.timeout)
-    number = sending.transaction
+    number, confirmed = sending.transaction, options.acknowledged == 2
     if options.json:
-        print_json({"name": name, "transaction": number, "delivered": options.wait})
+        known = {"sent": options.wait, "delivered": options.wait if confirmed else None}
+        print_json({"name": name, "transaction": number} | known)
     elif options.wait:
-        print(f"file {name}: {sending.size} octets on board")
+        said = "on board" if confirmed else "sent; nothing is confirmed: class 1 is unacknowledged"
+        print(f"file {name}: {sending.size} octets {said}")
     else:
         link = "" if sending.link else "; link down, it waits for acquisition"
         print(f"file {name} queued as transaction {number}{link}")

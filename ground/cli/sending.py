@@ -8,6 +8,7 @@ from typing import Any
 from flight.console.exits import Exit, Stop
 from flight.runtime.clock import SystemClock
 from ground.cli.display import Display
+from ground.cli.follow import unheard
 from ground.jsonlines import ControlClient
 
 DELIVERED = "NO_ERROR"
@@ -30,25 +31,33 @@ class Sending:
         self.transaction: int = reply["transaction"]
         self.link: bool = reply["link"]
         self.size = 0
+        self._wanted = "on board" if acknowledged == 2 else "all sent"
 
     def finish(self, display: Display, timeout: float) -> None:
-        """Follow the file until the node has kept it.
+        """Follow the file until the node has kept it or, of class 1, until all of it was sent.
 
         Raises Stop: 4 when the node refused it, 5 when it did not answer, 6 when the link is down.
         """
+        if not self.link:
+            display.link(False)
         clock = SystemClock()
         deadline = clock.now() + timeout
         while (remaining := deadline - clock.now()) > 0:
             line = self._client.receive(remaining)
-            if line is not None and self._ended(line, display):
+            if line is None:
+                break
+            if self._ended(line, display):
                 return
+        why = unheard(self._client)
         if not self.link:
-            raise Stop(Exit.DOWN, f"link down for {timeout:g} s; {self.name} waits")
-        raise Stop(Exit.NO_ANSWER, f"{self.name} is not on board after {timeout:g} s")
+            raise Stop(Exit.DOWN, f"link down for {timeout:g} s{why}; {self.name} waits")
+        late = f"{self.name} is not {self._wanted} after {timeout:g} s{why}"
+        raise Stop(Exit.NO_ANSWER, late)
 
     def _ended(self, line: dict[str, Any], display: Display) -> bool:
         if line["happening"] == "link":
             self.link = line["up"]
+            display.link(self.link)
             return False
         if line["transaction"] != self.transaction:
             return False
@@ -56,4 +65,4 @@ class Sending:
         display.file(line | {"received": line["sent"]})
         if line["outcome"] in ("", DELIVERED):
             return bool(line["outcome"])
-        raise Stop(Exit.REFUSED_ON_BOARD, f"{self.name} is not on board: {line['outcome']}")
+        raise Stop(Exit.REFUSED_ON_BOARD, f"{self.name} is not {self._wanted}: {line['outcome']}")

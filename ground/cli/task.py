@@ -8,7 +8,6 @@ from typing import Any
 from flight.console.exits import Exit, Stop
 from flight.console.output import print_json, print_table, utc
 from flight.console.parser import Parser, json_argument, seconds
-from flight.runtime.clock import SystemClock
 from ground.cli.display import display
 from ground.cli.follow import Follower, connect
 from ground.cli.parser import pair, station_argument
@@ -92,17 +91,15 @@ def submit(options: argparse.Namespace) -> int:
 
 def _product(follower: Follower, timeout: float) -> dict[str, Any]:
     """Follow the task to its end and to its product; the two may come in either order."""
-    clock = SystemClock()
-    deadline = clock.now() + timeout
     found: list[dict[str, Any]] = []
 
     def seen(line: dict[str, Any]) -> bool:
         if line["happening"] == "file" and line["product"].get("request") == follower.request:
             found.append(line)
-        completed = any(stage["stage"] == "COMPLETED" for stage in follower.stages)
-        return completed and bool(found)
+        return follower.completed and bool(found)
 
-    follower.until(seen, deadline - clock.now())
+    late = "the task has ended, its product has not come; see ground file status"
+    follower.until(seen, timeout, lambda: late)
     return found[-1]
 
 

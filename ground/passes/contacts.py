@@ -27,7 +27,7 @@ def contacts(table: dict[str, Any], folder: Path) -> tuple[tuple[Window, ...], t
     try:
         site = Site(*map(float, table["station"]))
         mask, hours = float(table["mask"]), float(table["hours"])
-        text = (folder / table["tle"]).read_text()
+        text = (folder / table["tle"]).read_text(errors="replace")
     except (TypeError, ValueError) as error:
         raise PassError(f"contacts: {error}") from error
     except OSError as error:

@@ -222,6 +222,15 @@ def test_markdown_has_every_item_and_even_tables() -> None:
     assert "0.1 .. 600" in page
 
 
+def test_markdown_tells_the_class_of_each_command() -> None:
+    page = content.to_markdown()
+    for item in ITEMS:
+        if item.kind == "command":
+            about = page.split(f"`{item.name}`\n")[1].split("###")[0]
+            assert f"Class {item.category.name}, executed by `{item.service}`; " in about
+    assert "Class HAZARDOUS, " in page
+
+
 def test_a_pipe_in_a_description_does_not_break_the_table(monkeypatch: Any) -> None:
     kind = declare(("t", Annotated[str, text(4, "a | b")], ""))
     described: Callable[..., Any] = content.describe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ def test_a_failed_task_says_why(archive: Archive, capsys: pytest.CaptureFixture[
     _, failed, completed = printed(archive, capsys, "task", "status")
     assert "DMR    FAILED (CANCELLED)  2/2" in failed
     assert "DMR    COMPLETED           2/2" in completed
+
+
+def test_what_is_no_product_is_not_drawn(
+    archive: Archive, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = b"# no product"
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "README.md").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    archive.add_file("README.md", len(data), digest, "plain", {}, NOON)
+    archive.close()
+    picture, copy = tmp_path / "p.png", tmp_path / "copy"
+    words = ["file", "get", "README.md", "--render", str(picture), "--out", str(copy)]
+    assert main(words) == 2
+    assert capsys.readouterr().err == "ground: README.md is no product: there is nothing to draw\n"
+    assert not picture.exists()
+    assert not copy.exists()
 
 
 def test_history_leaves_out_arguments_that_are_empty(

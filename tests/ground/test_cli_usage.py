@@ -41,6 +41,9 @@ ROOT = Path(__file__).parents[2]
         (["task", "submit", "p", "s", "--deadline", "0.5"], 3, "s; a whole number"),
         (["task", "submit", "compress", "s", "--set", "rate=x"], 3, "24 bit/pixel"),
         (["cmd", "send"], 2, "required: NAME (see"),
+        (["cmd", "status", "zz"], 2, "'zz' is no request id"),
+        (["cmd", "cancel", "-1"], 2, "'-1' is no request id"),
+        (["cmd", "status", "0x100000000"], 2, "is no request id"),
         (["cmd", "history", "--limit", "-2"], 2, "'-2' is no whole number above 0"),
         (["tlm", "watch", "--count", "0"], 2, "'0' is no whole number above 0"),
         (["task", "status"], 6, "no station archive in "),
@@ -119,6 +122,10 @@ def test_every_help_lists_the_exit_codes(
     assert "  5  no answer in time" in text
     if verb == ("cmd", "send"):
         assert "task.run" in text
+        hazardous = [row for row in text.splitlines() if "[HAZARDOUS: needs --confirm" in row]
+        assert any(row.startswith("  node.shutdown") for row in hazardous)
+        assert not any(row.startswith(("  ping", "  task.run")) for row in hazardous)
+        assert "Connection test (PUS 17,1). [SAFE: may go with --bypass]" in text
         assert "file.delivered" not in text
 
 

@@ -109,6 +109,33 @@ def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pass", "next", "--tle", str(file), "--station", "here"]) == 2
 
 
+@pytest.mark.parametrize("verb", ["next", "list", "watch"])
+def test_a_station_in_the_south_and_what_no_pass_is_computed_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    file = tmp_path / "craft.tle"
+    file.write_text(f"{FIRST}\n{SECOND}\n")
+    words = ["pass", verb, "--tle", str(file), "--stale"]
+    south = [*words, "--station", "-33.9,18.4"]
+    once = ["--count", "1"] if verb == "watch" else []
+    assert main([*south, *once, "--json"]) == 0
+    apart = capsys.readouterr().out
+    if verb != "watch":  # which is of the moment
+        assert main([*words, "--station=-33.9,18.4", "--json"]) == 0
+        joined = json.loads(capsys.readouterr().out)
+        assert [row["aos"][:18] for row in json.loads(apart)] == [row["aos"][:18] for row in joined]
+    assert main([*words, "--station", "-91,18.4"]) == 2
+    assert "no place on Earth" in capsys.readouterr().err
+    for mask in ("95", "-1", "nan", "steep"):
+        assert main([*south, "--mask", mask]) == 2
+        assert f"{mask!r} is no elevation from 0 to 90 deg" in capsys.readouterr().err
+    file.write_bytes(bytes(range(128, 256)))
+    assert main(south) == 2
+    assert f"{file}: no two-line elements" in capsys.readouterr().err
+    file.write_text(f"SATÉLITE\n{FIRST}\n{SECOND}\n", encoding="latin-1")  # the name only
+    assert main([*south, *once]) == 0
+
+
 TABLE = """
 [up]
 [down]
@@ -133,6 +160,13 @@ def test_a_link_is_open_during_passes(tmp_path: Path) -> None:
     farthest = max(far for _, far, _ in link.track) / 299_792.458
     assert link.round_trip == pytest.approx(2 * farthest)
     assert 0.005 < farthest < 0.007
+
+
+def test_elements_of_a_link_that_are_no_text_are_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "craft.tle").write_bytes(bytes(range(128, 256)))
+    (tmp_path / "link.toml").write_text(TABLE)
+    with pytest.raises(LinkFileError, match=r"tle craft\.tle: no two-line elements"):
+        load_link(tmp_path / "link.toml")
 
 
 @pytest.mark.parametrize(

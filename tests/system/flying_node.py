@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from flight.dictionary.commands import Ping, RunTask
 from flight.dictionary.enums import Level, Mode, Reason, Stage
 from flight.dictionary.registry import Command, Telemetry
@@ -57,12 +55,6 @@ def configuration(folder: Path, **replaced: str) -> Path:
         "[parameters.executor]\ncheckpoint_interval = 0.5\n"
     )
     return path
-
-
-def small_scene(path: Path, side: int = 150) -> None:
-    """A scene of one tile."""
-    picture = np.random.default_rng(1).integers(1, 255, (side, side, 3), np.uint8)
-    np.savez(path, rgb=picture)
 
 
 class FlyingNode:

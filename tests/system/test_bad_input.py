@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flying_node import CONFIGS, SPACECRAFT, FlyingNode, configuration, flight, small_scene
+from flying_node import CONFIGS, SPACECRAFT, FlyingNode, configuration, flight
+from small_scenes import small_scene
 
 from flight.dictionary.commands import Ping, RunTask, SetParameter
 from flight.dictionary.enums import Level, Reason, Stage

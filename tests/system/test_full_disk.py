@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from flying_node import FlyingNode, configuration, small_scene
+from flying_node import FlyingNode, configuration
+from small_scenes import small_scene
 
 from flight.dictionary.commands import SetParameter
 from flight.dictionary.enums import Level, Reason, Stage

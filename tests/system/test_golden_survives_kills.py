@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flying_node import FlyingNode, configuration, small_scene
+from flying_node import FlyingNode, configuration
+from small_scenes import small_scene
 
 from flight.dictionary.enums import Level, Reason, Stage
 from flight.dictionary.events import MemoryCorrected, ProcessReady

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flying_node import CONFIGS, FlyingNode, configuration, flight, small_scene
+from flying_node import CONFIGS, FlyingNode, configuration, flight
+from small_scenes import small_scene
 
 from flight.dictionary.commands import SetParameter
 from flight.dictionary.enums import Reason, Stage

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from flying_node import CLOCK, CONFIGS, FlyingNode, configuration, small_scene
+from flying_node import CLOCK, CONFIGS, FlyingNode, configuration
 from impatient import HANG, RESTARTS
+from small_scenes import small_scene
 
 from flight.dictionary.commands import Ping
 from flight.dictionary.enums import Level, Mode, Reason, Stage, TaskState
