@@ -193,11 +193,10 @@ def test_a_node_that_takes_no_files_is_never_a_failure(tmp_path: Path) -> None:
     world.put("a", b"a")
     world.wait(60.0)
     assert outcomes(world) == []
-    state = world.files.find("a")
-    assert state is not None
+    (state,) = world.files.find("a")
     world.files.engine.cancel(state.id, world.now)
     world.wait(1.0)
-    assert world.files.find("a") is not None  # nobody has heard of it
+    assert world.files.find("a")  # nobody has heard of it
     world.node._deaf = False  # type: ignore[attr-defined]
     world.run(lambda: bool(outcomes(world)), 60.0)
     assert outcomes(world) == ["CANCEL_REQUEST_RECEIVED"]
@@ -217,8 +216,7 @@ def test_a_file_is_held_and_goes_on(tmp_path: Path) -> None:
     world, node = world_of(tmp_path)
     world.put("scene.bin", DATA)
     world.wait(0.5)
-    state = world.files.find("scene.bin")
-    assert state is not None
+    (state,) = world.files.find("scene.bin")
     world.files.engine.suspend(state.id, world.now)
     world.wait(0.5)
     before = world.up.counters["offered"]
