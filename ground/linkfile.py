@@ -25,8 +25,9 @@ class LinkFileError(ValueError):
 class Direction:
     """One direction. Times in s, ``rate`` in bit/s, ``queue`` in octets, chances per frame.
 
-    - ``hold``: frames offered out of contact wait in the queue for the next one; else they are
-      dropped. ``pressure``: share of the queue from which on the transmitter asks for less.
+    - ``hold``: frames that do not begin to be sent within a contact wait in the queue for the next
+      one; else they are dropped. ``pressure``: share of the queue from which on the transmitter
+      asks for less.
     - ``rate_steps``: ``(deg, bit/s)``, the rate from an elevation on; ``rate`` is that below.
     - ``ber``: bit error rate; while a burst lasts, it is ``burst_ber``. Bursts last ``burst`` and
       come ``calm`` apart, both exponential with these means, in time: longer frames meet more.
@@ -39,7 +40,8 @@ class Direction:
       datagram with the next, gets octets of noise before it, comes twice, or is overwritten with
       noise.
     - ``replay``: a frame is kept and sent again, ``replay_after`` later. ``inject``: frames from
-      elsewhere, per second: those of ``inject_frames`` (hex) in turn, else noise.
+      elsewhere, per second: those of ``inject_frames`` (hex) in turn, else noise. Both come from a
+      transmitter of its own, out of contact too.
     """
 
     rate: float = 1e6

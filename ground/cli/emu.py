@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from flight.console.exits import Exit, Stop
@@ -80,7 +81,7 @@ def change(options: argparse.Namespace) -> int:
     wanted = {name: value for name, value in chosen.items() if value is not None}
     if not wanted:
         raise Stop(Exit.USAGE, "nothing to set: give --ber, --ebn0, --rate or --delay")
-    return _set(options.control, wanted, {} if options.way is None else {"way": options.way})
+    return _set(options.control, wanted, options.way)
 
 
 def attack_arguments(parser: Parser) -> None:
@@ -93,20 +94,20 @@ def attack_arguments(parser: Parser) -> None:
         help="frames per second to inject, chance per frame, or file to send: a frame a line, hex",
     )
     parser.add_argument(
-        "--way", choices=("up", "down"), default="up", help="of frames to send (up)"
+        "--way", choices=("up", "down"), help="one direction only (both; frames to send: up)"
     )
     parser.add_argument("--control", type=Path, required=True, metavar="SOCK", help="unix socket")
 
 
 def attack(options: argparse.Namespace) -> int:
-    """Switch an attacker on, or off with 0, in both directions; or send frames in one."""
+    """Switch an attacker on, or off with 0, in both directions or one; or send frames in one."""
     if options.mode == "send":
-        return _send(options.control, Path(options.value), options.way)
+        return _send(options.control, Path(options.value), options.way or "up")
     try:
         value = float(options.value)
     except ValueError as error:
         raise Stop(Exit.USAGE, f"{options.value!r} is no number") from error
-    return _set(options.control, {options.mode: value}, {})
+    return _set(options.control, {options.mode: value}, options.way)
 
 
 def _send(control: Path, path: Path, way: str) -> int:
@@ -126,12 +127,13 @@ def _send(control: Path, path: Path, way: str) -> int:
     return Exit.OK
 
 
-def _set(control: Path, wanted: dict[str, float], way: dict[str, str]) -> int:
+def _set(control: Path, wanted: dict[str, float], way: str | None) -> int:
     from ground.jsonlines import ControlClient
 
+    chosen = {} if way is None else {"way": way}
     with ControlClient(control, "emulator") as client:
         for name, value in wanted.items():
-            client.request({"set": name, "value": value} | way)
+            client.request({"set": name, "value": value} | chosen)
             print(f"{name} {value:g}")
     return Exit.OK
 
@@ -165,12 +167,13 @@ def replay(options: argparse.Namespace) -> int:
 
     try:
         with options.trace.open() as lines:
-            count = again(lines)
+            found = again(lines)
     except TraceError as error:
         raise Stop(Exit.CHECK_FAILED, f"{options.trace}: {error}") from error
     except OSError as error:
         raise Stop(Exit.USAGE, f"{options.trace}: {error.strerror}") from error
-    print(f"{count} frames came out again, bit for bit")
+    print(f"{found.offers} frames came out again, bit for bit")
+    _say_cut(found.cut)
     return Exit.OK
 
 
@@ -186,13 +189,19 @@ def trace(options: argparse.Namespace) -> int:
 
     try:
         with options.trace.open() as lines:
-            ways = summary(lines)
+            found = summary(lines)
     except TraceError as error:
         raise Stop(Exit.CHECK_FAILED, f"{options.trace}: {error}") from error
     except OSError as error:
         raise Stop(Exit.USAGE, f"{options.trace}: {error.strerror}") from error
-    _show(ways, options.json)
+    _show(found.ways, options.json)
+    _say_cut(found.cut)
     return Exit.OK
+
+
+def _say_cut(cut: bool) -> None:
+    if cut:
+        print("the last line was cut, and left out", file=sys.stderr)
 
 
 def _show(ways: dict[str, dict[str, float]], as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections import deque
 
@@ -105,53 +104,25 @@ class Duplicate:
 
 
 class Replay:
-    """Somebody keeps frames and sends them again later."""
+    """Somebody keeps frames that arrive and sends them again later, at the same place."""
 
     def __init__(self, chance: float, after: float, source: random.Random) -> None:
         self.counters = {"replayed": 0}
         self._chance, self._after, self._source = chance, after, source
-        self._kept: deque[Transmission] = deque(maxlen=_KEPT)
+        self._kept: deque[float] = deque()  # when those are sent again that are kept
 
     def apply(self, item: Transmission) -> list[Transmission]:
-        """The frame, and those whose time has come."""
-        found = [item]
-        while self._kept and self._kept[0].time <= item.time:
-            found.append(Transmission(item.time, self._kept.popleft().frame, "replayed"))
-            self.counters["replayed"] += 1
-        if self._source.random() < self._chance:
-            self._kept.append(Transmission(item.time + self._after, item.frame))
-        return found
+        """The frame, and itself again when it is kept."""
+        if self._source.random() >= self._chance:
+            return [item]
+        while self._kept and self._kept[0] <= item.time:
+            self._kept.popleft()
+        if len(self._kept) == _KEPT:
+            return [item]
+        self._kept.append(item.time + self._after)
+        self.counters["replayed"] += 1
+        return [item, Transmission(self._kept[-1], item.frame, "replayed")]
 
     def configure(self, settings: Direction) -> None:
         """Another chance; frames kept so far are still sent again."""
         self._chance, self._after = settings.replay, settings.replay_after
-
-
-class Inject:
-    """Frames from elsewhere: those given, in turn, or noise as long as the frame it follows."""
-
-    def __init__(self, rate: float, frames: tuple[str, ...], source: random.Random) -> None:
-        """``frames`` are in hex."""
-        self.counters = {"injected": 0}
-        self._rate, self._source = rate, source
-        self._given = itertools.cycle([bytes.fromhex(frame) for frame in frames])
-        self._next: float | None = None
-
-    def apply(self, item: Transmission) -> list[Transmission]:
-        """The frame, and what was injected since the one before."""
-        found = [item]
-        if not self._rate:
-            return found
-        if self._next is None:
-            self._next = item.time + self._source.expovariate(self._rate)
-        while self._next <= item.time:
-            frame = next(self._given, None) or self._source.randbytes(len(item.frame))
-            found.append(Transmission(item.time, frame, "injected"))
-            self.counters["injected"] += 1
-            self._next += self._source.expovariate(self._rate)
-        return found
-
-    def configure(self, settings: Direction) -> None:
-        """Another rate. The time of the next is drawn anew only when the rate is another."""
-        if settings.inject != self._rate:
-            self._rate, self._next = settings.inject, None

@@ -9,6 +9,8 @@ from ground.emulator.stages import Transmission
 from ground.emulator.track import Rates
 from ground.linkfile import Direction
 
+_FAR = 10_000  # bursts
+
 
 class Errors:
     """Binary symmetric channel. Draws the gap to the next flip, so the work is O(flips)."""
@@ -72,6 +74,7 @@ class Bursts:
         self.counters = {"burst_frames": 0, "burst_bits": 0}
         self._scale = 1 / math.log1p(-ber)
         self._means = lengths[::-1]
+        self._far = _FAR * sum(lengths)
         self._rates, self._states, self._flips = rates, states, flips
         self._bad = False
         self._until = 0.0
@@ -103,6 +106,8 @@ class Bursts:
     def _bursts(self, begin: float, end: float) -> list[tuple[float, float]]:
         """Parts of a time span that lie in bursts."""
         found = []
+        if begin - self._until > self._far:
+            self._jump(begin)
         while begin < end:
             while self._until <= begin:
                 self._bad = not self._bad
@@ -111,3 +116,8 @@ class Bursts:
                 found.append((begin, min(end, self._until)))
             begin = self._until
         return found
+
+    def _jump(self, time: float) -> None:
+        """Draw the state anew, not burst by burst: what lies so far back has no influence."""
+        self._bad = self._states.random() < self._means[True] / sum(self._means)
+        self._until = time + self._states.expovariate(1 / self._means[self._bad])

@@ -1,8 +1,9 @@
 """Stages of a channel. Each maps one transmission to those that leave it, and counts its work.
-Here: contact, transmitter, propagation.
+Here: propagation.
 
-All stages are feed-forward: what happens to a frame is known when it is offered. So the same code
-serves virtual and real time, and a new stage is one more entry in the list of ``chain.py``.
+All stages are feed-forward: what happens to a frame is known when it is offered, but for an outage
+that comes while it waits. So the same code serves virtual and real time, and a new stage is one
+more entry in the list of ``chain.py``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ground.emulator.track import Rates, Track
-from ground.linkfile import Direction, Window
+from ground.emulator.track import Track
+from ground.linkfile import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,83 +54,6 @@ def generator(seed: int, direction: str, stage: str) -> random.Random:
     """Random stream of one stage: independent of what other stages and directions draw."""
     digest = hashlib.sha256(f"{seed}/{direction}/{stage}".encode()).digest()
     return random.Random(int.from_bytes(digest))
-
-
-class Gate:
-    """Contact: frames offered in an outage are dropped, and those out of contact, unless they are
-    held for the next one; those in flight still arrive. Without ``contacts`` there always is one.
-    """
-
-    def __init__(self, contacts: tuple[Window, ...], hold: bool) -> None:
-        self.counters = {"dropped_outage": 0, "dropped_contact": 0}
-        if hold:
-            self.counters["held"] = 0
-        self._outages: list[Window] = []
-        self._contacts, self._hold = contacts, hold
-        self._begins = [begin for begin, _ in contacts]
-
-    def outage(self, start: float, duration: float) -> None:
-        """Close the gate from ``start`` for ``duration`` s."""
-        self._outages.append((start, start + duration))
-
-    def apply(self, item: Transmission) -> list[Transmission]:
-        """Pass, hold or drop by the time of the offer."""
-        time = self._contact(item.time)
-        if time is None:
-            self.counters["dropped_contact"] += 1
-            return []
-        self._outages = [outage for outage in self._outages if outage[1] > time]
-        if any(start <= time for start, _ in self._outages):
-            self.counters["dropped_outage"] += 1
-            return []
-        if time == item.time:
-            return [item]
-        self.counters["held"] += 1
-        return [Transmission(time, item.frame)]
-
-    def _contact(self, time: float) -> float | None:
-        """When a frame offered at ``time`` may leave; None for never."""
-        index = bisect_right(self._begins, time)
-        if not self._contacts or (index and time < self._contacts[index - 1][1]):
-            return time
-        if self._hold and index < len(self._begins):
-            return self._begins[index]
-        return None
-
-
-class Serialiser:
-    """Transmitter: a bit rate and a FIFO bounded in octets, with tail drop.
-
-    Frames that were held wait in the FIFO, so that its bound is also that of the gate.
-    """
-
-    def __init__(self, rates: Rates, queue: int) -> None:
-        self.counters = {"dropped_queue": 0}
-        self._rates = rates
-        self._queue = queue
-        self._free = -math.inf
-        self._first = -math.inf
-
-    def configure(self, settings: Direction) -> None:
-        """Another rate; frames that have been given their times keep them."""
-        self._rates.configure(settings)
-
-    def apply(self, item: Transmission) -> list[Transmission]:
-        """Return the frame at the time its last bit leaves."""
-        start = max(item.time, self._free)
-        waiting = self._rates.bits(item.time, start) / 8
-        # A frame that finds the transmitter idle is sent, however long it is.
-        if waiting and waiting + len(item.frame) > self._queue:
-            self.counters["dropped_queue"] += 1
-            return []
-        if not waiting:
-            self._first = item.time
-        self._free = self._rates.end(start, len(item.frame) * 8)
-        return [Transmission(self._free, item.frame, item.fate, item.flips)]
-
-    def waiting(self, now: float) -> float:
-        """Octets in the FIFO at ``now`` s."""
-        return self._rates.bits(max(now, self._first), max(now, self._free)) / 8
 
 
 class Delay:

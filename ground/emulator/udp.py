@@ -30,7 +30,7 @@ class Ports:
 
 
 class Way:
-    """One direction: a bound port, a channel and the timer of its next arrival."""
+    """One direction: a bound port, a channel and the timer of what happens next in it."""
 
     def __init__(self, channel: Channel, listen: Address, to: Address) -> None:
         self.channel = channel
@@ -38,19 +38,21 @@ class Way:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.socket = DatagramSocket(listen, self._receive)
+        self.channel.advance(self._loop.time())
+        self.arm()
 
     def _receive(self, datagram: bytes) -> None:
         self.channel.offer(datagram, self._loop.time())
-        self._arm()
+        self.arm()
 
     def inject(self, frame: bytes) -> None:
         """Have the attacker send a frame."""
         self.channel.inject(frame, self._loop.time())
-        self._arm()
+        self.arm()
 
-    def _arm(self) -> None:
+    def arm(self) -> None:
         """Set the timer to the deadline itself, so that lateness does not add up."""
-        due = self.channel.next_time()
+        due = self.channel.wake_time()
         if self._timer is not None:
             if due is not None and self._timer.when() <= due:
                 return
@@ -61,7 +63,7 @@ class Way:
         self._timer = None
         for frame in self.channel.due(self._loop.time()):
             self.socket.send(frame, self._to)
-        self._arm()
+        self.arm()
 
     @property
     def counters(self) -> dict[str, int]:
@@ -138,6 +140,7 @@ class UdpEmulator:
                 self._link.ways[way].changed(name, value)
             for way in ways:
                 self._link.set(way, name, value, now)
+                self._ways[way].arm()
         except LinkFileError as error:
             return {"ok": False, "error": str(error)}
         return {"ok": True, "set": name, "value": value}

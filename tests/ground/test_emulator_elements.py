@@ -82,18 +82,18 @@ def test_energy_falls_with_the_rate_and_live_changes_count() -> None:
     channel, bits = Channel(steps, 7, "down", samples=FLIGHT), 8_000_000
     assert close(flips(channel, bits, 0.0), bits, bit_error_rate(6.0))
     assert close(flips(channel, bits, 100.0), bits, bit_error_rate(6.0 - 10 * math.log10(4)))
-    channel.set("ebn0", 3.0)
+    channel.set("ebn0", 3.0, 190.0)
     assert close(flips(channel, bits, 195.0), bits, bit_error_rate(3.0))
-    channel.set("rate", 5e8)  # half the rate of the file: a bit has twice the energy
+    channel.set("rate", 5e8, 195.0)  # half the rate of the file: a bit has twice the energy
     assert close(flips(channel, bits, 198.0), bits, bit_error_rate(3.0 + 10 * math.log10(2)))
 
 
 def test_what_cannot_be_changed_is_refused() -> None:
     channel = Channel(replace(CLEAN, ebn0=6.0), 1, "up")
     with pytest.raises(LinkFileError, match="exclude"):
-        channel.set("ber", 1e-5)
+        channel.set("ber", 1e-5, 0.0)
     with pytest.raises(LinkFileError, match="ebn0"):
-        Channel(CLEAN, 1, "up").set("ebn0", 3.0)
+        Channel(CLEAN, 1, "up").set("ebn0", 3.0, 0.0)
 
 
 def test_light_time_is_that_of_an_independent_implementation() -> None:

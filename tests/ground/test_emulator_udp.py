@@ -18,7 +18,7 @@ import pytest
 DEADLINE = 20.0
 LINK = """
 [up]
-rate = 8e6
+{more}rate = 8e6
 delay = 0.02
 ber = {ber}
 queue = 10_000_000
@@ -47,9 +47,9 @@ def node() -> Iterator[socket.socket]:
 class Emulator:
     """A running ``ground emu run`` and a socket that plays the station."""
 
-    def __init__(self, folder: Path, node: socket.socket, ber: float, seed: int = 1) -> None:
+    def __init__(self, folder: Path, node: socket.socket, ber: float, seed: int, more: str) -> None:
         link = folder / "link.toml"
-        link.write_text(LINK.format(ber=ber))
+        link.write_text(LINK.format(ber=ber, more=more))
         self.up, self.down = free_port(), free_port()
         self.control = folder / "emu.sock"
         self.report = folder / "report.json"
@@ -92,8 +92,8 @@ class Emulator:
 def emulators(tmp_path: Path, node: socket.socket) -> Iterator[object]:
     started: list[Emulator] = []
 
-    def start(ber: float = 0.0, seed: int = 1) -> Emulator:
-        started.append(Emulator(tmp_path, node, ber, seed))
+    def start(ber: float = 0.0, seed: int = 1, more: str = "") -> Emulator:
+        started.append(Emulator(tmp_path, node, ber, seed, more))
         return started[-1]
 
     yield start
@@ -215,6 +215,31 @@ def test_frames_of_a_file_are_sent_as_they_are(emulators, node, tmp_path: Path) 
     assert emu("replay", str(emulator.trace)).returncode == 2  # takes no --control
     line = [sys.executable, "-m", "ground", "emu", "replay", str(emulator.trace)]
     assert subprocess.run(line, capture_output=True, timeout=DEADLINE).returncode == 0
+
+
+def test_an_idle_link_is_attacked_in_the_direction_that_was_asked_for(emulators, node) -> None:
+    emulator = emulators()
+
+    def attack(*words: str) -> int:
+        line = [sys.executable, "-m", "ground", "emu", "attack", *words]
+        line += ["--control", str(emulator.control)]
+        return subprocess.run(line, capture_output=True, timeout=DEADLINE).returncode
+
+    assert attack("inject", "200", "--way", "up") == 0
+    assert all(len(node.recv(2048)) == 200 for _ in range(20))
+    assert emulator.ask(b'{"counters": true}')["down"]["injected"] == 0
+    assert attack("inject", "0") == 0
+    counts = emulator.stop()
+    assert counts["up"]["injected"] == counts["up"]["delivered"] >= 20
+    assert (counts["up"]["offered"], counts["down"]["injected"]) == (0, 0)
+    line = [sys.executable, "-m", "ground", "emu", "replay", str(emulator.trace)]
+    assert subprocess.run(line, capture_output=True, timeout=DEADLINE).returncode == 0
+
+
+def test_what_the_file_of_the_link_injects_comes_from_the_beginning(emulators, node) -> None:
+    emulator = emulators(more="inject = 100.0\n")
+    assert all(node.recv(2048) for _ in range(10))
+    assert emulator.stop()["up"]["offered"] == 0
 
 
 def test_back_pressure_is_seen_while_it_lasts(emulators, node) -> None:
