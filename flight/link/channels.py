@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum, unique
 
+HAIL = 4.0  # s of silence after which a ground with nothing to say shows that it is there
+
 
 @unique
 class Apid(IntEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flight.dictionary.commands import FileDelivered, Reply
 from flight.dictionary.enums import Reason
 from flight.dictionary.events import DownlinkConfirmed, DownlinkEnded, DownlinkStarted
@@ -9,15 +11,15 @@ from flight.dictionary.files import FileTransfer, FountainMissing, GroundHeard, 
 from flight.dictionary.parameters import LinkParameters
 from flight.dictionary.telemetry import DownlinkQueue
 from flight.dictionary.uploads import FileUplinked, UplinkRefused
-from flight.link.cfdp import Ended, Engine, Readable, Settings, State, StoredFile, TransactionId
+from flight.link.cfdp import Ended, Engine, Readable, Settings, State, TransactionId
 from flight.link.cfdp.codes import ChecksumType, ConditionCode
-from flight.link.channels import Apid, Entity
+from flight.link.channels import HAIL, Apid, Entity
 from flight.link.filetelemetry import by_cfdp, by_fountain
 from flight.link.fountain.codec import LARGEST, Verdict
 from flight.link.fountain.downlink import FountainDownlink, Gone
 from flight.link.staging import FOLDER as UPLINKED
 from flight.link.staging import Limits, Staging
-from flight.link.storedfiles import FileSource, Records
+from flight.link.storedfiles import FileSource, Records, to_send
 from flight.runtime.service import Context, Refused
 
 PDU_OVERHEAD = 6 + 12 + 4 + 2  # octets: space packet, CFDP header, offset, PDU CRC
@@ -25,7 +27,8 @@ LIMIT = 64  # transactions in each direction
 ACTIVE = 4  # files in transmission at the same time; the ground may answer for one meanwhile
 LOOK = 0.05  # s between looks at what is offered
 RETRY, MOST_RETRY = 1.0, 64.0  # s before a file that did not go is sent again, doubling
-HAILED = 3.0  # s without a frame of a ground that is in view: it hails each second
+REJECTED, SILENT = ConditionCode.FILESTORE_REJECTION, ConditionCode.INACTIVITY_DETECTED
+ABSENT = 3 * HAIL  # s of silence that a ground in view, which hails, does not keep
 SILENCE = 600.0  # s after which a file of which nothing came is asked for again
 
 
@@ -107,13 +110,13 @@ class NodeFiles:
             return Apid.FOUNTAIN, packet
         return None
 
-    def reported(self, report: bytes, now: float) -> None:
+    def reported(self, report: bytes) -> None:
         """The ground's word on a file that goes through the fountain."""
-        self._fountain.receive(report, self._parameters().round_trip, now)
+        self._fountain.receive(report)
 
     def heard(self, now: float) -> None:
         """A genuine frame came up."""
-        if now - self._heard > HAILED:
+        if now - self._heard > ABSENT:
             self.engine.thaw(now)  # whoever was silent is asked at once
             self._fountain.thaw(now)
         self._heard = now
@@ -144,7 +147,7 @@ class NodeFiles:
         if not self._confirming:
             for ended in self.engine.ended():
                 (self._sent if ended.sending else self._received)(ended, now)
-            self._pours(now)
+            self._insist(now)
             for gone in self._fountain.ended():
                 self._gone(gone, now)
         for refusal in self._staging.refusals:
@@ -170,13 +173,16 @@ class NodeFiles:
                 places -= self._put(path, offer, now)
 
     def _put(self, path: str, offer: Offer, now: float) -> bool:
-        """Begin a file, once it is hashed; False when it cannot be sent now."""
+        """Begin a file, hashed if need be; False when it cannot be sent now."""
+        pours = self._pours(offer.size)
+        if pours and not self._fountain.ready(offer.size, offer.priority):
+            return False
         source = self._hashing.pop(path, None) or self._source(path)
         self._configure()
         try:
             if source is None:
                 raise OSError("cannot be read")
-            if self._parameters().fountain_loss and 0 < source.size <= LARGEST and not self._dry:
+            if pours:
                 return self._pour(path, offer, source, now)
             if isinstance(source, FileSource) and not source.step():
                 self._hashing[path] = source
@@ -189,10 +195,7 @@ class NodeFiles:
         return True
 
     def _pour(self, path: str, offer: Offer, source: Readable, now: float) -> bool:
-        """Begin a file through the fountain; False when it has to wait. Raises OSError, ValueError
-        for frames that are too short."""
-        if not self._fountain.ready(source.size):
-            return False
+        """Begin a file through the fountain; False without one. Raises OSError, ValueError."""
         data, loss = source.read(0, source.size), self._parameters().fountain_loss
         try:
             self._fountain.put(offer.name, data, path, offer.priority, self._space, loss, now)
@@ -206,25 +209,20 @@ class NodeFiles:
         self._dry = True
         self._context.event(FountainMissing())
 
-    def _pours(self, now: float) -> None:
-        """Let the fountain say more, unless the ground, if it is expected to be heard, is not."""
-        parameters = self._parameters()
-        if not parameters.contact_timeout or now - self._heard <= HAILED:
-            self._fountain.work(parameters.round_trip, now)
+    def _pours(self, size: int) -> bool:
+        return bool(self._parameters().fountain_loss) and 0 < size <= LARGEST and not self._dry
+
+    def _insist(self, now: float) -> None:
+        """Let the fountain say more, unless a ground that is expected to be heard is not."""
+        if not self._parameters().contact_timeout or now - self._heard <= ABSENT:
+            self._fountain.work(self._parameters().round_trip, now)
 
     def _later(self, path: str, now: float) -> None:
         pause = min(2 * self._retry.get(path, (now, RETRY / 2))[1], MOST_RETRY)
         self._retry[path] = now + pause, pause
 
     def _source(self, path: str) -> Readable | None:
-        """A file to send, None when it cannot be read."""
-        try:
-            if path.startswith(UPLINKED):
-                return FileSource(self._store.path(path))
-            data = self._store.read(path)
-        except (OSError, ValueError):
-            return None
-        return None if data is None else StoredFile(data)
+        return to_send(self._store, path, in_place=path.startswith(UPLINKED))
 
     def _gone(self, gone: Gone, now: float) -> None:
         if gone.verdict is Verdict.DELIVERED:
@@ -232,9 +230,8 @@ class NodeFiles:
         elif gone.verdict is Verdict.UNREADABLE:
             self._without_fountain()
         else:
-            rejected, silent = ConditionCode.FILESTORE_REJECTION, ConditionCode.INACTIVITY_DETECTED
             self._later(gone.origin, now)
-            self._context.event(DownlinkEnded(gone.name, rejected if gone.verdict else silent))
+            self._context.event(DownlinkEnded(gone.name, REJECTED if gone.verdict else SILENT))
 
     def _delivered(self, name: str, path: str) -> None:
         self._offers.pop(path, None)  # until storage offers it anew
@@ -269,23 +266,21 @@ class NodeFiles:
 
     def suspend(self, name: str) -> None:
         """Hold all downlinks of a name. Raises Refused."""
-        now = self._context.clock.now()
-        poured = self._fountain.suspend(name, True, now)
-        for transaction in self._named(name, poured):
-            self.engine.suspend(transaction, now)
+        self._hold(name, True, self.engine.suspend)
 
     def resume(self, name: str) -> None:
         """Go on with them. Raises Refused."""
-        now = self._context.clock.now()
-        poured = self._fountain.suspend(name, False, now)
-        for transaction in self._named(name, poured):
-            self.engine.resume(transaction, now)
+        self._hold(name, False, self.engine.resume)
 
-    def _named(self, name: str, poured: bool) -> list[TransactionId]:
+    def _hold(
+        self, name: str, suspended: bool, change: Callable[[TransactionId, float], object]
+    ) -> None:
+        now = self._context.clock.now()
         found = [state.id for state in self._sending() if state.name == name]
-        if not found and not poured:
+        if not self._fountain.suspend(name, suspended, now) and not found:
             raise Refused(Reason.UNKNOWN, f"{name} is not being sent")
-        return found
+        for transaction in found:
+            change(transaction, now)
 
     def _sending(self) -> list[State]:
         return [state for state in self.engine.progress() if state.sending]

@@ -70,10 +70,9 @@ class NodeSecurity:
         """The folder that the node was given holds the key as well, in both generations."""
         assert self.end is not None
         try:
-            own = self._store.read(RING)
             _, _, given = folder.read(Path(self._settings["keys"]))
-            for _ in range(2 if own else 0):
-                given.write(NAME, own or b"")
+            for _ in range(2):
+                given.write(NAME, self.end.ring.encoded())
         except (OSError, folder.KeyFolderError) as error:
             self.end.unsaved = f"the key folder still has a revoked key: {error}"
 

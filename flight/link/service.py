@@ -108,7 +108,7 @@ class Link(Service):
         if isinstance(packet, FilePdu):
             self._files.engine.receive(packet.data, now)
         elif isinstance(packet, FountainReport):
-            self._files.reported(packet.data, now)
+            self._files.reported(packet.data)
         elif packet is not None:
             if packet.service == services.TEST and len(self._pings) < MOST_PINGS:
                 self._pings.add(packet.request_id)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flight.link.cfdp.checksum import crc32c
+from flight.link.cfdp.filestore import Readable, StoredFile
 from flight.runtime.partial import SourceFile
 from flight.runtime.service import Store, kept
 
@@ -47,6 +48,18 @@ class FileSource(SourceFile):
     def _hash(self) -> None:
         while not self.step():
             pass
+
+
+def to_send(store: Store, path: str, *, in_place: bool) -> Readable | None:
+    """A file of a store, None when it cannot be read: read where it lies, which may be long, or
+    whole and verified."""
+    try:
+        if in_place:
+            return FileSource(store.path(path))
+        data = store.read(path)
+    except (OSError, ValueError):
+        return None
+    return None if data is None else StoredFile(data)
 
 
 class Records:

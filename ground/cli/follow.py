@@ -13,6 +13,7 @@ from ground.cli.display import Display
 from ground.jsonlines import ControlClient
 
 Line = dict[str, Any]
+MANY = 100  # good frames for one refused: idle ones are in clear, whatever the keys
 _MEANING = {
     "UNKNOWN": ": the node knows no such task, scene, active program or name",
     "MODE": ": the node is in safe mode",
@@ -31,7 +32,9 @@ def unheard(client: ControlClient) -> str:
     """What to add when nothing is heard of a node: frames that came and were not genuine."""
     counters = client.request({"verb": "status"})["downlink"]
     refused = sum(counters.get(name, 0) for name in ("tag", "spi"))
-    return f" ({refused} frames refused by the security layer: other keys?)" if refused else ""
+    if not refused or refused * MANY < counters.get("good", 0):
+        return ""
+    return f" ({refused} frames refused by the security layer: other keys?)"
 
 
 def _range(parameter: str) -> str:

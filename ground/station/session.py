@@ -11,7 +11,7 @@ from flight.dictionary.operations import Schedule
 from flight.dictionary.registry import Command, item
 from flight.link import services
 from flight.link.cfdp import Engine
-from flight.link.channels import Apid, VirtualChannel
+from flight.link.channels import HAIL, Apid, VirtualChannel
 from flight.link.coding.ends import Coding, GroundCoding
 from flight.link.errors import LinkError
 from flight.link.pus import Telecommand
@@ -30,7 +30,6 @@ from ground.station.verification import Tracker
 
 QUEUE = 256
 PLAIN = Coding()
-HAIL = 4.0  # s of silence after which the station shows a node that it is there
 
 
 class QueueFull(Exception):

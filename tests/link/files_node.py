@@ -16,7 +16,7 @@ from flight.dictionary.enums import Reason
 from flight.dictionary.registry import BY_ID, Command, Event
 from flight.dictionary.telemetry import DownlinkQueue, EventReport, NodeState
 from flight.link.cfdp import Ended, Engine, Settings
-from flight.link.channels import Apid, Entity, VirtualChannel
+from flight.link.channels import HAIL, Apid, Entity, VirtualChannel
 from flight.link.spacepacket import IDLE_APID, SpacePacket
 from flight.link.tc import TcFrame
 from flight.link.tm import TmDeframer
@@ -102,7 +102,7 @@ class Site:
             self.order.append(ended.name)
         while (pdu := self.engine.next_pdu(now)) is not None:
             self.up(Apid.FILES, pdu)
-        if self.hails and round(now / TICK) % 100 == 0:
+        if self.hails and round(now / TICK) % round(HAIL / TICK) == 0:
             self.up(IDLE_APID, bytes(1))
 
     def up(self, apid: int, data: bytes) -> None:

@@ -10,7 +10,7 @@ from files_node import TICK, Site
 
 from flight.dictionary.uploads import FileUplinked
 from flight.link.cfdp import StoredFile
-from flight.link.channels import Entity
+from flight.link.channels import HAIL, Entity
 
 NAK = 35  # octets; acknowledgements are shorter
 DATA = random.Random(4).randbytes(20_000)
@@ -34,4 +34,4 @@ def test_a_reception_is_asked_for_when_the_ground_is_heard_again(
     site.run(away)
     site.mute = site.deaf = False
     site.engine.thaw(site.time.clock.now())
-    assert site.run(2.0, lambda: site.events(FileUplinked)), "within the next hail and a NAK"
+    assert site.run(HAIL + 1.0, lambda: site.events(FileUplinked)), "within the next hail and a NAK"

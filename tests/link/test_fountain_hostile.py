@@ -132,7 +132,7 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 claim = Manifest(3, "f", LARGEST, 8, source_blocks(LARGEST, 8), bytes(32))
-receiver, before = FountainReceiver(SimpleNamespace(), 2), resident()
+receiver, before = FountainReceiver(SimpleNamespace(open=lambda *_: None), 2), resident()
 receiver.receive(claim.pack(), 0.0)
 receiver.receive(b"\\1\\0\\0\\0\\3" + bytes(12), 0.0)
 print(receiver.counters["bad"], resident() - before)

@@ -21,7 +21,7 @@ from flight.dictionary.security import (
 )
 from flight.link import fecf
 from flight.link.sdls import LinkEnd
-from flight.link.security import RENEWAL, NodeSecurity
+from flight.link.security import RENEWAL, RING, NodeSecurity
 from flight.link.tc import TcFrame
 from flight.link.uplink import Uplink
 from flight.runtime.service import Refused
@@ -92,6 +92,20 @@ def test_a_rotation_by_telecommand(site: Site) -> None:
     assert site.end.ring.states()[1] is KeyState.DESTROYED
     for path in site.keys.glob("keyring~?"):  # the folder that was given
         assert wrapped not in path.read_bytes()
+
+
+def test_a_ring_of_other_keys_in_the_store_does_not_replace_the_given_one(site: Site) -> None:
+    """The node got new keys; what its store has of the old ones is left there."""
+    new = site.holder.prepare()
+    site.node.load(LoadKey(new["epoch"], new["wrapped"]))
+    site.node.revoke(RevokeKey(new["epoch"]))
+    foreign = Site(site.keys.parent / "other").end.ring.encoded()
+    site.node._store.write(RING, foreign)
+    site.node._store.write(RING, foreign)
+    site.restart()
+    site.node.revoke(RevokeKey(new["epoch"]))  # again, the answer was lost
+    site.restart()
+    assert site.end.ring.states()[1] is KeyState.ACTIVE
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ class _Transfer:
     sha256: bytes
     sender: FountainSender
     space: int  # octets of a packet's data
-    quiet: float  # since when nothing of it was sent
+    sent: float  # when its last packet was
+    quiet: float  # since when the ground could have said something of it, and did not
+    lacking: int = 0  # symbols, by a report that came too early to speak of all
     rounds: int = 0
     suspended: bool = False
 
@@ -89,10 +91,13 @@ class FountainDownlink:
         self._unheard: OrderedDict[tuple[str, bytes], tuple[int, int]] = OrderedDict()
         self._ended: list[Gone] = []
 
-    def ready(self, size: int) -> bool:
-        """Whether a file of ``size`` octets may begin: one is poured at a time."""
+    def ready(self, size: int, priority: int) -> bool:
+        """Whether a file of ``size`` octets may begin: one is poured at a time, unless the other is
+        less urgent."""
         states = self.progress()
-        pouring = any(each.pouring and not each.suspended for each in states)
+        pouring = any(
+            each.pouring and not each.suspended and each.priority >= priority for each in states
+        )
         room = sum(each.size for each in states) + size <= ROOM
         return not pouring and room and len(states) < PLACES
 
@@ -117,7 +122,7 @@ class FountainDownlink:
         number, poured = self._unheard.pop((origin, digest), (self._number(digest), 0))
         sender = FountainSender(number, name, data, symbol, loss, poured)
         self._open[number] = _Transfer(
-            name, origin, len(data), priority, digest, sender, space, now
+            name, origin, len(data), priority, digest, sender, space, now, now
         )
 
     def _number(self, digest: bytes) -> int:
@@ -131,15 +136,17 @@ class FountainDownlink:
         for transfer in sorted(self._open.values(), key=lambda each: -each.priority):
             packet = None if transfer.suspended else transfer.sender.next_packet()
             if packet is not None:
-                transfer.quiet = now
+                transfer.sent = transfer.quiet = now
+                transfer.lacking = 0
                 self.counters["packets"] += 1
                 return packet.ljust(transfer.space, b"\0")  # a frame each: a lost one costs one
         return None
 
-    def receive(self, raw: bytes, round_trip: float, now: float) -> None:
+    def receive(self, raw: bytes) -> None:
         """Take a report of the ground. Never raises; what is refused is counted.
 
-        One that says that symbols lack is heeded when all that was sent can be in it.
+        One that says that symbols lack is heeded when a round trip has passed since the last: all
+        that was sent can be in it then, unless more was sent meanwhile.
         """
         try:
             report = Report.unpack(raw)
@@ -152,24 +159,26 @@ class FountainDownlink:
             return
         if report.verdict is not Verdict.LACKING:
             self._end(report.transfer, report.verdict)
-        elif now - transfer.quiet >= round_trip:
-            transfer.sender.lacks(report.lacking)
-            transfer.rounds = 0
+        elif not transfer.sender.waiting:
+            transfer.lacking, transfer.rounds = max(report.lacking, 1), 0
 
     def work(self, round_trip: float, now: float) -> None:
         """Follow the time; call it often while the ground may be there."""
         for number, transfer in list(self._open.items()):
-            silence = now - transfer.quiet
-            if transfer.suspended or transfer.sender.waiting or silence < round_trip + PATIENCE:
+            if transfer.suspended or transfer.sender.waiting:
                 continue
-            if transfer.rounds < ROUNDS:
+            if transfer.lacking and now - transfer.sent >= round_trip:
+                transfer.sender.lacks(transfer.lacking)
+            elif transfer.lacking or now - transfer.quiet < round_trip + PATIENCE:
+                continue
+            elif transfer.rounds < ROUNDS:
                 transfer.rounds += 1
                 transfer.sender.more()
             else:
                 self._give_up(number, transfer)
 
     def thaw(self, now: float) -> None:
-        """The ground is there again: nothing that it failed to say in between counts."""
+        """The ground is there again: what it failed to say in between is no silence."""
         for transfer in self._open.values():
             transfer.quiet, transfer.rounds = now, 0
 

@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from flight.link.cfdp.filestore import Filestore, acceptable
+from flight.link.cfdp.filestore import Filestore, Sink, acceptable
 from flight.link.cfdp.reports import TransactionId
 from flight.link.errors import LinkError
 from flight.link.fountain.codec import (
@@ -41,6 +41,7 @@ class _Object:
         self.ids: set[bytes] = set()
         self.held: list[bytes] = []
         self.decoder: Any = None
+        self.sink: Sink | None = None
 
     @property
     def lacking(self) -> int:
@@ -121,7 +122,7 @@ class FountainReceiver:
         entry = self._open.get(transfer)
         if entry is None:
             if len(self._open) >= OPEN:
-                self._open.popitem(last=False)
+                self._drop(next(iter(self._open)))
                 self.counters["evicted"] += 1
             entry = self._open[transfer] = _Object(now)
         self._open.move_to_end(transfer)
@@ -132,11 +133,15 @@ class FountainReceiver:
         if entry.manifest is not None:
             self.counters["bad"] += manifest != entry.manifest
             return
-        if not acceptable(manifest.name):
+        self._renew(manifest)
+        try:
+            if not acceptable(manifest.name):
+                raise OSError("bad name")
+            entry.sink = self._filestore.open(manifest.name, manifest.size, self._key(manifest))
+        except OSError:
             self.counters["rejected"] += 1
             self._close(transfer, Verdict.REJECTED)
             return
-        self._renew(manifest)
         entry.manifest = manifest
         early, entry.held = entry.held, []
         for symbol in early:
@@ -147,7 +152,7 @@ class FountainReceiver:
         """Drop what is open under the same name: its sender has begun it anew."""
         for transfer, entry in list(self._open.items()):
             if entry.manifest is not None and entry.manifest.name == manifest.name:
-                del self._open[transfer]
+                self._drop(transfer)
                 self.counters["renewed"] += 1
 
     def _on_symbol(self, transfer: int, entry: _Object, symbol: bytes) -> None:
@@ -181,40 +186,42 @@ class FountainReceiver:
             if type(panic).__name__ != "PanicException":
                 raise
             self.counters["bad"] += 1
-            del self._open[transfer]  # begun anew by the next manifest
+            self._drop(transfer)  # begun anew by the next manifest
             return
         if data is None:
             return
         if hashlib.sha256(data).digest() != manifest.sha256:
             self.counters["damaged"] += 1
-            del self._open[transfer]
+            self._drop(transfer)
             return
-        kept = self._keep(manifest, data)
+        kept = self._keep(entry, data)
         self.counters["delivered" if kept else "rejected"] += 1
         if kept:
             self.delivered.append((manifest.name, manifest.size))
         self._close(transfer, Verdict.DELIVERED if kept else Verdict.REJECTED)
 
-    def _keep(self, manifest: Manifest, data: bytes) -> bool:
+    def _keep(self, entry: _Object, data: bytes) -> bool:
+        assert entry.sink is not None
         try:
-            sink = self._filestore.open(manifest.name, manifest.size, self._key(manifest))
+            entry.sink.write(0, data)
+            entry.sink.commit()
         except OSError:
             return False
-        try:
-            sink.write(0, data)
-            sink.commit()
-        except OSError:
-            with contextlib.suppress(OSError):
-                sink.discard()
-            return False
+        entry.sink = None
         return True
+
+    def _drop(self, transfer: int) -> None:
+        entry = self._open.pop(transfer)
+        if entry.sink is not None:
+            with contextlib.suppress(OSError):
+                entry.sink.discard()
 
     def _key(self, manifest: Manifest) -> TransactionId:
         """Not that of any CFDP transaction: those never reach so high."""
         return TransactionId(self._source, 1 << 32 | manifest.transfer)
 
     def _close(self, transfer: int, verdict: Verdict) -> None:
-        self._open.pop(transfer, None)
+        self._drop(transfer)
         self._closed[transfer] = _Closed(verdict)
         while len(self._closed) > CLOSED:
             self._closed.popitem(last=False)

@@ -112,6 +112,10 @@ class Keyring:
         """A key as it may travel. Raises KeyringError."""
         return self._entry(epoch).wrapped
 
+    def encoded(self) -> bytes:
+        """The ring as it is kept."""
+        return msgspec.msgpack.encode(self._record)
+
     def load(self, epoch: int, wrapped: bytes) -> None:
         """Take a key over, PRE_ACTIVE; again is no change. Raises KeyringError, OSError."""
         master = _unwrap(self._kek, wrapped)
