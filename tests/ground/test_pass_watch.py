@@ -109,7 +109,10 @@ def test_lines_come_where_nobody_watches(tmp_path: Path) -> None:
 
 
 def test_a_terminal_has_one_table_that_changes(tmp_path: Path) -> None:
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError as error:  # a chroot without devpts
+        pytest.skip(f"no terminals here: {error}")
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     process = subprocess.Popen(
         words(tmp_path), stdin=slave, stdout=slave, stderr=slave, env=os.environ | {"TERM": "xterm"}
