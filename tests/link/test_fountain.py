@@ -9,7 +9,7 @@ from fountain_ends import Memory, content, packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-raptorq = pytest.importorskip("raptorq", reason="the extra [fec] is not installed")
+raptorq = pytest.importorskip("raptorq", reason="extra [fec]: wheels for x86-64 only")
 
 from flight.link.fountain.codec import (  # noqa: E402
     Manifest,

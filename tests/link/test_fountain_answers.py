@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from files_node import Site
-from long_way import LongWay
+from long_way import LongWay, needs_fountain
 
 from flight.dictionary.enums import Reason
 from flight.dictionary.events import (
@@ -30,10 +30,15 @@ from flight.link.storedfiles import FileSource
 OCTETS = 60_000
 
 
+def full(*_: object) -> None:
+    """A store without room."""
+    raise OSError(28, "no space")
+
+
+@needs_fountain
 def test_a_station_without_the_library_gets_files_by_cfdp(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
     monkeypatch.setattr(site.desk, "_receiver", None)
     data = {name: site.uplinked(name, OCTETS) for name in ("a", "b")}
@@ -45,14 +50,11 @@ def test_a_station_without_the_library_gets_files_by_cfdp(
     assert site.octets[Apid.FOUNTAIN] < OCTETS
 
 
+@needs_fountain
 def test_what_the_ground_cannot_keep_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
-
-    def full(*_: object) -> None:
-        raise OSError(28, "no space")
 
     data = site.uplinked("a", OCTETS)
     with monkeypatch.context() as patched:
@@ -67,9 +69,9 @@ def test_what_the_ground_cannot_keep_stays_queued(
 
 
 @pytest.mark.parametrize("away", [8.0, 600.0])
+@needs_fountain
 def test_an_outage_costs_no_second_pour(tmp_path: Path, away: float) -> None:
     """With a contact timeout: without one, the node cannot tell it from a pass one way."""
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01, contact_timeout=15.0)
     site.hails = True
     data = site.uplinked("a", 10 * OCTETS)
@@ -85,9 +87,9 @@ def test_an_outage_costs_no_second_pour(tmp_path: Path, away: float) -> None:
     assert not site.events(DownlinkEnded)
 
 
+@needs_fountain
 def test_what_was_given_up_is_put_to_use(tmp_path: Path) -> None:
     """The ground says nothing for long, and has most of it."""
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
     data = site.uplinked("a", 10 * OCTETS)
     assert site.ask(SendFile("a")) is Reason.NONE
@@ -100,8 +102,8 @@ def test_what_was_given_up_is_put_to_use(tmp_path: Path) -> None:
     assert site.octets[Apid.FOUNTAIN] - before < 6 * OCTETS
 
 
+@needs_fountain
 def test_files_are_held_and_let_go(tmp_path: Path) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
     data = {name: site.uplinked(name, 5 * OCTETS) for name in ("a", "b")}
     assert site.ask(SendFile("a")) is Reason.NONE
@@ -124,9 +126,9 @@ def test_reports_of_nonsense_are_told(tmp_path: Path) -> None:
     assert [(e.kind, e.count) for e in site.events(FramesDropped)] == [("fountain_bad", 3)]
 
 
+@needs_fountain
 def test_an_answer_of_another_life_means_no_file_of_this_one() -> None:
     """Not even when the clock of the node was set back between them."""
-    pytest.importorskip("raptorq")
     words = []
     for data in (b"one" * 500, b"two" * 500):
         downlink = FountainDownlink(1000)
@@ -138,8 +140,8 @@ def test_an_answer_of_another_life_means_no_file_of_this_one() -> None:
     assert downlink.ended() == [Gone("b'two'", "x", Verdict.DELIVERED)]
 
 
+@needs_fountain
 def test_one_file_is_encoded_at_a_time() -> None:
-    pytest.importorskip("raptorq")
     downlink = FountainDownlink(1)
     downlink.put("a", bytes(5000), "a", 5, 600, 0.1, 0.0)
     assert not downlink.ready(1, 5)
@@ -150,11 +152,11 @@ def test_one_file_is_encoded_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(("delay", "lossy"), [(0.6, 0.0), (1.28, 0.0), (120.0, 0.15)])
+@needs_fountain
 def test_a_ground_that_only_hails_makes_no_transfer_endless(
     tmp_path: Path, delay: float, lossy: float
 ) -> None:
     """It hails every few seconds; too little was poured, and much of its words is lost."""
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.1, delay)
     site.hails, site._loss, words, up = True, 0.2, random.Random(5), site.up
     site.up = lambda *word: None if words.random() < lossy else up(*word)  # type: ignore[method-assign]
@@ -164,10 +166,10 @@ def test_a_ground_that_only_hails_makes_no_transfer_endless(
     assert site.ground.files == {"a": data}
 
 
+@needs_fountain
 def test_an_urgent_file_overtakes_and_what_waits_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
     data = {name: site.uplinked(name, 20 * OCTETS) for name in ("a", "b", "c")}
     data["urgent"] = site.uplinked("urgent", 5000)
@@ -187,14 +189,11 @@ def test_an_urgent_file_overtakes_and_what_waits_is_not_read(
     assert site.run(400.0, lambda: site.ground.files == data)
 
 
+@needs_fountain
 def test_a_ground_without_room_says_so_before_the_file_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
-
-    def full(*_: object) -> None:
-        raise OSError(28, "no space")
 
     monkeypatch.setattr(site.ground, "open", full)
     site.uplinked("a", 20 * OCTETS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cfdp_files import MemoryStore
 from files_node import Site
-from long_way import LongWay
+from long_way import LongWay, needs_fountain
 
 from flight.dictionary.enums import Reason
 from flight.dictionary.events import (
@@ -26,8 +26,8 @@ from ground.station.fountain import FountainDesk
 OCTETS = 60_000
 
 
+@needs_fountain
 def test_files_come_over_a_long_way_that_loses_frames(tmp_path: Path) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.1, 300.0)
     data = {name: site.uplinked(name, OCTETS) for name in ("a", "b")}
     for name in data:
@@ -40,9 +40,9 @@ def test_files_come_over_a_long_way_that_loses_frames(tmp_path: Path) -> None:
     assert Apid.FILES not in site.octets
 
 
+@needs_fountain
 def test_too_little_is_made_up_for(tmp_path: Path) -> None:
     """Twice the frames are lost that the fountain was told to cover."""
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.1, 5.0)
     site._loss = 0.3
     data = site.uplinked("a", OCTETS)
@@ -51,8 +51,8 @@ def test_too_little_is_made_up_for(tmp_path: Path) -> None:
     assert site.ground.files == {"a": data}
 
 
+@needs_fountain
 def test_on_a_pass_without_a_way_back_all_files_come_in_turn(tmp_path: Path) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.1, 0.01, one_way=True)
     data = {f"f{number}": site.uplinked(f"f{number}", 20_000) for number in range(10)}
     for name in data:
@@ -61,8 +61,8 @@ def test_on_a_pass_without_a_way_back_all_files_come_in_turn(tmp_path: Path) -> 
     assert not site.events(DownlinkConfirmed)
 
 
+@needs_fountain
 def test_a_withdrawn_file_is_not_sent_on(tmp_path: Path) -> None:
-    pytest.importorskip("raptorq")
     site = LongWay(tmp_path, 0.0, 0.01)
     site.uplinked("a", 40 * OCTETS)
     assert site.ask(SendFile("a")) is Reason.NONE

@@ -11,7 +11,7 @@ from fountain_ends import Memory, content, packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-raptorq = pytest.importorskip("raptorq", reason="the extra [fec] is not installed")
+raptorq = pytest.importorskip("raptorq", reason="extra [fec]: wheels for x86-64 only")
 
 from flight.link.errors import LinkError  # noqa: E402
 from flight.link.fountain.codec import (  # noqa: E402

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import struct
@@ -23,13 +24,6 @@ from flight.runtime.page import Page, Word
 TOTAL = 1_000_000
 NAMES = ("healthy", "stopped", "slow", "killed")
 TOPIC = item(ProcessReport).id
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = scenario.DEADLINE) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true in time"
-        time.sleep(0.002)  # between two looks at the condition
 
 
 @dataclass
@@ -63,6 +57,7 @@ class Scenario:
         self.board = scenario.Board(folder)
         for name in ("publisher", *NAMES):
             Page.open(folder / f"{name}.page", create=True)
+        os.mkfifo(folder / scenario.PACE)
         self.pids: dict[str, int] = {}
         for name in NAMES:
             (folder / f"{name}.newest").write_bytes(bytes(8))
@@ -72,8 +67,21 @@ class Scenario:
         self.pids["relay"] = scenario.fork(lambda: scenario.relay(folder, seed=1))
         self.pids["publisher"] = scenario.fork(lambda: scenario.publish(folder, TOTAL, len(NAMES)))
 
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Look until the condition holds; fails at once when a process ends that should not."""
+        end = time.monotonic() + scenario.DEADLINE
+        living = {os.pidfd_open(pid): name for name, pid in self.pids.items() if name != "killed"}
+        try:
+            while not condition():
+                assert time.monotonic() < end, "the condition did not come true in time"
+                ended = select.select(list(living), [], [], 0.002)[0]
+                assert not ended, [living[each] for each in ended]
+        finally:
+            for each in living:
+                os.close(each)
+
     def at(self, share: float, name: str, number: signal.Signals) -> None:
-        wait_for(lambda: self.board["progress"] >= share * TOTAL)
+        self.wait_for(lambda: self.board["progress"] >= share * TOTAL)
         os.kill(self.pids[name], number)
 
     def run(self) -> Outcome:
@@ -81,10 +89,10 @@ class Scenario:
         self.at(0.3, "stopped", signal.SIGCONT)
         self.at(0.5, "killed", signal.SIGKILL)
         self.at(0.9, "stopped", signal.SIGSTOP)
-        wait_for(lambda: self.at_rest("healthy"))
+        self.wait_for(lambda: self.at_rest("healthy"))
         os.kill(self.pids["stopped"], signal.SIGCONT)
         for name in ("stopped", "slow"):
-            wait_for(lambda name=name: self.at_rest(name))
+            self.wait_for(lambda name=name: self.at_rest(name))
         self.board["end"] = 1
         for name, pid in self.pids.items():
             status = os.waitpid(pid, 0)[1]

@@ -19,7 +19,7 @@ OCTETS = 200_000
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[LocalBench]:
-    pytest.importorskip("raptorq")
+    pytest.importorskip("raptorq", reason="extra [fec]: wheels for x86-64 only")
     (tmp_path / "link.toml").write_text(LINK)
     with LocalBench(tmp_path / "bench", link=tmp_path / "link.toml") as made:
         made.follow(
