@@ -234,6 +234,16 @@ class LocalBench:
                 return line
         raise BenchError(f"{what}: not within {seconds:g} s")
 
+    def nominal(self, seconds: float = 60.0) -> None:
+        """Wait until the node reports nominal mode. Raises BenchError."""
+        self.follow(
+            lambda line: (
+                line.get("packet") == "node.state" and line["message"]["mode"] == "NOMINAL"
+            ),
+            seconds,
+            "nominal mode",
+        )
+
     def outage(self, seconds: float) -> None:
         """Cut the link in both directions."""
         with ControlClient(self._sockets / "emulator.sock", "emulator") as client:

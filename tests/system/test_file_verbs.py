@@ -23,13 +23,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBench]:
     folder = tmp_path_factory.mktemp("verbs")
     (folder / "link.toml").write_text(LINK)
     with LocalBench(folder / "bench", link=folder / "link.toml") as made:
-        made.follow(
-            lambda line: (
-                line.get("packet") == "node.state" and line["message"]["mode"] == "NOMINAL"
-            ),
-            60.0,
-            "nominal mode",
-        )
+        made.nominal()
         yield made
 
 

@@ -22,13 +22,7 @@ def bench(tmp_path: Path) -> Iterator[LocalBench]:
     pytest.importorskip("raptorq", reason="extra [fec]: wheels for x86-64 only")
     (tmp_path / "link.toml").write_text(LINK)
     with LocalBench(tmp_path / "bench", link=tmp_path / "link.toml") as made:
-        made.follow(
-            lambda line: (
-                line.get("packet") == "node.state" and line["message"]["mode"] == "NOMINAL"
-            ),
-            60.0,
-            "nominal mode",
-        )
+        made.nominal()
         yield made
 
 
